@@ -1,0 +1,1 @@
+"""The words of a Data Factory: definitions, resources, requests, records, statuses, ids and errors."""

@@ -1,0 +1,131 @@
+"""What users declare: tasks, jobs and pipelines, as they are written.
+
+Both dialects of a job are read: that of `job.json` (`optional`, `inputParameters`, `outputParameters`) and that of the
+API (`isOptional`, `input`, `output`). Answers use the API's.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from data_factory.model.status import JobStatus
+
+TimeoutPolicy = Literal["RETRY", "TIME_OUT_WF", "ALERT_ONLY"]
+RetryLogic = Literal["FIXED", "LINEAR_BACKOFF", "EXPONENTIAL_BACKOFF"]
+
+Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="Letters, digits, `_` and `-`; up to 100.")]
+Text = Annotated[str, Meta(max_length=10_000)]
+Title = Annotated[str, Meta(max_length=500)]
+Seconds = Annotated[int, Meta(ge=0, le=10_000_000, description="Seconds; 0 is no limit.")]
+Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$")]
+
+
+class InputOutputKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A name that a task reads or writes, for people: nothing is checked against it."""
+
+    key: Annotated[str, Meta(max_length=500)]
+    description: Text = ""
+
+
+class TaskDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A custom task: its key and how it is retried and timed.
+
+    Defaults are Conductor's, but for `retry_count`, which is 0: nothing runs twice unless its author says so.
+    """
+
+    key: Key
+    description: Text = ""
+    retry_count: Annotated[int, Meta(ge=0, le=1_000)] = 0
+    retry_logic: RetryLogic = "FIXED"
+    retry_delay_seconds: Annotated[int, Meta(ge=0, le=10_000_000)] = 60
+    backoff_scale_factor: Annotated[int, Meta(ge=1, le=1_000)] = 1
+    timeout_seconds: Seconds = 0
+    timeout_policy: TimeoutPolicy = "TIME_OUT_WF"
+    response_timeout_seconds: Annotated[int, Meta(ge=1, le=10_000_000)] = 3600
+    poll_timeout_seconds: Seconds = 0
+    concurrent_exec_limit: Annotated[int, Meta(ge=0, le=1_000_000, description="0 is no limit.")] = 0
+    input_keys: tuple[InputOutputKey, ...] = ()
+    output_keys: tuple[InputOutputKey, ...] = ()
+
+
+class JobTask(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """One task of a job, in its place: which task it runs, under which reference name, with which input.
+
+    `name` is `${account}/<key>` for a custom task. An empty `input` gives the task the whole input of the job.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=300)]
+    task_reference_name: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="Unique in the job; the name used in expressions.")
+    ]
+    type: Literal["SUB_WORKFLOW"] = "SUB_WORKFLOW"
+    description: Text = ""
+    is_optional: bool = False
+    input: dict[str, Any] = {}
+
+
+class JobTaskBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A task of a job in either dialect: `isOptional` and `input` (API), or `optional` and `inputParameters`."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=300)]
+    task_reference_name: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="Unique in the job; the name used in expressions.")
+    ]
+    type: Literal["SUB_WORKFLOW"] = "SUB_WORKFLOW"
+    description: Text = ""
+    is_optional: bool | UnsetType = UNSET
+    optional: bool | UnsetType = UNSET
+    input: dict[str, Any] | UnsetType = UNSET
+    input_parameters: dict[str, Any] | UnsetType = UNSET
+
+
+class JobDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A job: tasks wired together, run one after the other.
+
+    `output` names what the job gives back; without it the job gives the output of its last task.
+    `timeout_seconds` counts from the start of an execution; 0 is no limit.
+    """
+
+    key: Key
+    tasks: tuple[JobTask, ...]
+    title: Title = ""
+    title_local: dict[str, str] = {}
+    description: Text = ""
+    description_local: dict[str, str] = {}
+    icon: Annotated[str, Meta(max_length=100)] = ""
+    status: JobStatus = "DRAFT"
+    user_inputs: tuple[dict[str, Any], ...] = ()
+    output: dict[str, Any] | None = None
+    timeout_seconds: Seconds = 0
+
+
+class JobBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A job in either dialect: that of the API (`output`) or that of `job.json` (`outputParameters`, `schema`)."""
+
+    key: Key
+    tasks: Annotated[tuple[JobTaskBody, ...], Meta(min_length=1, max_length=10_000)]
+    schema: Literal["1.0"] | UnsetType = UNSET
+    json_schema: Annotated[str, Meta(max_length=1_000)] | UnsetType = msgspec.field(name="$schema", default=UNSET)
+    title: Title = ""
+    title_local: dict[str, Title] = {}
+    description: Text = ""
+    description_local: dict[str, Text] = {}
+    icon: Annotated[str, Meta(max_length=100)] = ""
+    status: JobStatus = "DRAFT"
+    user_inputs: tuple[dict[str, Any], ...] = ()
+    output: dict[str, Any] | None | UnsetType = UNSET
+    output_parameters: dict[str, Any] | None | UnsetType = UNSET
+    timeout_seconds: Seconds = 0
+    pipeline_id: Id | None = None
+    project_id: None = None
+    periodicity: Annotated[tuple[dict[str, Any], ...], Meta(max_length=0)] = ()
+
+
+class PipelineDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A pipeline: a FIFO queue of job executions, of which at most `slots` run at a time."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=500)]
+    slots: Annotated[int, Meta(ge=1, le=1_000_000)] = 1

@@ -1,0 +1,144 @@
+"""The errors that the platform states, each with a stable code.
+
+One base; the first line of the docstring is the default message; `code` is what a client may rely on. The HTTP status
+of each code is in one table, `data_factory.api.problems`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class FieldError(msgspec.Struct, frozen=True, rename="camel"):
+    """One thing that is wrong with what was sent.
+
+    `path` is where: `tasks[0].inputParameters.power`, as one would write it in JavaScript; empty for the whole body.
+    """
+
+    path: str
+    message: str
+
+
+class DataFactoryError(Exception):
+    """Something went wrong."""
+
+    code = "error"
+
+    def __init__(self, message: str | None = None) -> None:
+        doc = (type(self).__doc__ or "").strip().splitlines()
+        super().__init__(message or doc[0])
+
+    @property
+    def message(self) -> str:
+        """What went wrong and what to do, for a person."""
+        return str(self.args[0])
+
+
+class Invalid(DataFactoryError):
+    """The request is not valid."""
+
+    code = "invalid"
+
+    def __init__(self, message: str | None = None, errors: tuple[FieldError, ...] = ()) -> None:
+        super().__init__(message or _summary(errors) or None)
+        self.errors = errors
+
+
+class NotFound(DataFactoryError):
+    """There is no such resource in this account."""
+
+    code = "not_found"
+
+
+class NothingToDo(NotFound):
+    """No execution of this task is waiting."""
+
+    code = "nothing_to_do"
+
+
+class Unauthorized(DataFactoryError):
+    """The API key is missing or not valid: send it in the header X-Api-Key."""
+
+    code = "unauthorized"
+
+
+class Conflict(DataFactoryError):
+    """The request conflicts with the present state."""
+
+    code = "conflict"
+
+
+class KeyTaken(Conflict):
+    """The key is already in use in this account."""
+
+    code = "key_taken"
+
+
+class TaskInUse(Conflict):
+    """The task is used by jobs."""
+
+    code = "task_in_use"
+
+
+class JobInactive(Conflict):
+    """The job is INACTIVE: set its status to ACTIVE to launch it."""
+
+    code = "job_inactive"
+
+
+class IdempotencyKeyReused(Conflict):
+    """This Idempotency-Key was already used with another request."""
+
+    code = "idempotency_key_reused"
+
+
+class NotClaimed(Conflict):
+    """The task execution is waiting: claim it before reporting on it."""
+
+    code = "not_claimed"
+
+
+class LeaseLost(Conflict):
+    """The lease on this task execution is lost: another worker holds it. Stop working on it."""
+
+    code = "lease_lost"
+
+
+class TaskExecutionEnded(Conflict):
+    """The task execution has already ended with another result."""
+
+    code = "task_execution_ended"
+
+
+class TaskExecutionTimedOut(Conflict):
+    """The task execution timed out; this attempt no longer counts. Stop working on it."""
+
+    code = "task_execution_timed_out"
+
+
+class TaskExecutionCanceled(Conflict):
+    """The task execution was canceled with its job execution. Stop working on it."""
+
+    code = "task_execution_canceled"
+
+
+class JobExecutionEnded(Conflict):
+    """The job execution has already ended."""
+
+    code = "job_execution_ended"
+
+
+class TooLarge(DataFactoryError):
+    """The request is too large."""
+
+    code = "too_large"
+
+
+class Unavailable(DataFactoryError):
+    """The platform cannot store anything at the moment: try again."""
+
+    code = "unavailable"
+
+
+def _summary(errors: tuple[FieldError, ...]) -> str:
+    return "; ".join(f"{error.path}: {error.message}" if error.path else error.message for error in errors[:5])

@@ -1,0 +1,149 @@
+"""What is kept: one struct a table, with the names and the order of its columns.
+
+Times are integers, milliseconds since the epoch, UTC. Payloads are JSON text as it is stored.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from data_factory.model.status import JobExecutionStatus, JobStatus, TaskExecutionStatus
+
+Record = msgspec.Struct
+
+
+class AccountRecord(Record, frozen=True):
+    """Who owns everything else."""
+
+    id: str
+    title: str
+    created_at: int
+
+
+class ApiKeyRecord(Record, frozen=True):
+    """A key to an account: its SHA-256, never the key itself."""
+
+    id: str
+    account_id: str
+    title: str
+    prefix: str
+    hash: str
+    created_at: int
+    revoked_at: int | None
+
+
+class PipelineRecord(Record, frozen=True):
+    """A FIFO queue of job executions."""
+
+    id: str
+    account_id: str
+    title: str
+    slots: int
+    is_default: int
+    created_at: int
+    updated_at: int
+
+
+class TaskRecord(Record, frozen=True):
+    """A custom task. `definition` is the `TaskDefinition` as JSON."""
+
+    id: str
+    account_id: str
+    key: str
+    definition: str
+    created_at: int
+    updated_at: int
+    deleted_at: int | None
+
+
+class JobRecord(Record, frozen=True):
+    """A job: its present version and the settings that are not part of one."""
+
+    id: str
+    account_id: str
+    key: str
+    title: str
+    status: JobStatus
+    pipeline_id: str
+    version: int
+    created_at: int
+    updated_at: int
+
+
+class JobVersionRecord(Record, frozen=True):
+    """One publication of a job, never changed: its definition and the id of each task that it names, as JSON."""
+
+    job_id: str
+    version: int
+    definition: str
+    task_ids: str
+    created_at: int
+
+
+class JobExecutionRecord(Record, frozen=True):
+    """One run of a job. `input` is the caller's, without the `context` that is shown with it.
+
+    `deadline_at` is when a running one times out. `failure` is a `Failure` as JSON.
+    """
+
+    id: str
+    account_id: str
+    job_id: str
+    job_version: int
+    job_account_id: str
+    pipeline_id: str
+    status: JobExecutionStatus
+    title: str
+    input: str
+    output: str
+    failure: str | None
+    origin: str
+    launched_by: str
+    created_at: int
+    started_at: int | None
+    ended_at: int | None
+    deadline_at: int | None
+
+
+class TaskExecutionRecord(Record, frozen=True):
+    """One attempt at one task of a job execution.
+
+    `path` is its place in the job: the reference name, and the iteration where it is inside a loop. A SCHEDULED one
+    with `available_at` waits for that time; without, it can be claimed. `timer_at` is the next time at which
+    something becomes due: available, poll timeout, lease, or run timeout.
+    """
+
+    id: str
+    account_id: str
+    job_execution_id: str
+    task_id: str
+    path: str
+    attempt: int
+    status: TaskExecutionStatus
+    input: str
+    output: str
+    failure: str | None
+    progress: str | None
+    worker_id: str | None
+    claim_id: str | None
+    lease: str | None
+    lease_ms: int | None
+    lease_expires_at: int | None
+    created_at: int
+    updated_at: int
+    available_at: int | None
+    poll_timeout_at: int | None
+    started_at: int | None
+    timeout_at: int | None
+    ended_at: int | None
+    timer_at: int | None
+
+
+class IdempotencyRecord(Record, frozen=True):
+    """What a request with an `Idempotency-Key` made, so that its repeat is given the same."""
+
+    account_id: str
+    key: str
+    fingerprint: str
+    resource_id: str
+    created_at: int

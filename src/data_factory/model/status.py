@@ -1,0 +1,66 @@
+"""The statuses of a job, a job execution and a task execution, and the moves between them.
+
+The words are the platform's own (for task executions, Conductor's). The diagrams of
+`docs/reference/statuses.md` are held against the two `…_MOVES` tables by a test.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+JobStatus = Literal["DRAFT", "ACTIVE", "INACTIVE"]
+
+JobExecutionStatus = Literal["PENDING", "RUNNING", "COMPLETED", "USER_ERROR", "FAILED", "TERMINATED", "TIMEDOUT"]
+
+TaskExecutionStatus = Literal[
+    "SCHEDULED",
+    "IN_PROGRESS",
+    "COMPLETED",
+    "COMPLETED_WITH_ERRORS",
+    "FAILED",
+    "FAILED_WITH_TERMINAL_ERROR",
+    "TIMED_OUT",
+    "CANCELED",
+    "SKIPPED",
+]
+
+ReportStatus = Literal["COMPLETED", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "IN_PROGRESS", "SCHEDULED"]
+"""What a worker may say of an execution that it holds. `IN_PROGRESS` is the heartbeat; `SCHEDULED` hands it back."""
+
+JOB_EXECUTION_MOVES: Final[dict[JobExecutionStatus, frozenset[JobExecutionStatus]]] = {
+    "PENDING": frozenset({"RUNNING", "TERMINATED"}),
+    "RUNNING": frozenset({"COMPLETED", "USER_ERROR", "FAILED", "TERMINATED", "TIMEDOUT"}),
+    "COMPLETED": frozenset(),
+    "USER_ERROR": frozenset(),
+    "FAILED": frozenset(),
+    "TERMINATED": frozenset(),
+    "TIMEDOUT": frozenset(),
+}
+
+TASK_EXECUTION_MOVES: Final[dict[TaskExecutionStatus, frozenset[TaskExecutionStatus]]] = {
+    "SCHEDULED": frozenset({"IN_PROGRESS", "TIMED_OUT", "COMPLETED_WITH_ERRORS", "CANCELED"}),
+    "IN_PROGRESS": frozenset(
+        {
+            "SCHEDULED",
+            "COMPLETED",
+            "COMPLETED_WITH_ERRORS",
+            "FAILED",
+            "FAILED_WITH_TERMINAL_ERROR",
+            "TIMED_OUT",
+            "CANCELED",
+        }
+    ),
+    "COMPLETED": frozenset(),
+    "COMPLETED_WITH_ERRORS": frozenset(),
+    "FAILED": frozenset(),
+    "FAILED_WITH_TERMINAL_ERROR": frozenset(),
+    "TIMED_OUT": frozenset(),
+    "CANCELED": frozenset(),
+    "SKIPPED": frozenset(),
+}
+
+JOB_EXECUTION_ENDED: Final = frozenset(status for status, moves in JOB_EXECUTION_MOVES.items() if not moves)
+"""The statuses that a job execution never leaves."""
+
+TASK_EXECUTION_ENDED: Final = frozenset(status for status, moves in TASK_EXECUTION_MOVES.items() if not moves)
+"""The statuses that a task execution never leaves."""
