@@ -1,0 +1,60 @@
+# Everything sets itself up in .venv: Python 3.11 or newer and make are all it takes.
+# ARGS are passed on: make demo ARGS="--power 19". Another Python: make test PYTHON=python3.12.
+
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+UV ?= uv
+ARGS ?=
+
+.PHONY: help setup demo run test check format bench test-compat requirements clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Install everything that the other targets need, for work on the code
+	@scripts/setup.sh dev
+
+demo: ## Run a job from create to COMPLETED, through a real server and worker (ARGS="--power 19", "--keep")
+	@scripts/setup.sh server
+	@$(BIN)/data-factory demo $(ARGS)
+
+run: ## Start the server (ARGS="--port 9000"; "--help" lists the settings)
+	@scripts/setup.sh server
+	@exec $(BIN)/data-factory server $(ARGS)
+
+test: ## Run the tests (ARGS="-n0 -k retry" runs some of them, in one process)
+	@scripts/setup.sh dev
+	@$(BIN)/pytest -n auto $(ARGS)
+
+check: ## Check format, lint (with the security rules), types and the plan of the house
+	@scripts/setup.sh dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: ## Format the code, and mend what the linter can mend
+	@scripts/setup.sh dev
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+bench: ## Measure, and print the figures with the machine's (ARGS="--help" lists the measurements)
+	@scripts/setup.sh dev
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+test-compat: ## Run the official TypeScript worker against this server (needs node and npm)
+	@scripts/setup.sh dev
+	@$(BIN)/pytest -m compat $(ARGS) tests/compat
+
+requirements: ## Pin the dependencies of pyproject.toml anew (needs uv; ARGS="--upgrade" takes the newest)
+	@command -v $(UV) >/dev/null || { echo "make requirements needs uv: pip install uv" >&2; exit 1; }
+	$(PIN) --extra server --group build -o requirements/server.txt $(ARGS)
+	$(PIN) --extra server --group build --group dev -c requirements/server.txt -o requirements/dev.txt $(ARGS)
+
+PIN = UV_CUSTOM_COMPILE_COMMAND="make requirements" $(UV) pip compile --quiet pyproject.toml \
+	--universal --python-version 3.11 --generate-hashes --annotation-style line --no-emit-index-url
+
+clean: ## Remove what was installed and built, but no data
+	rm -rf .venv .venv.underway .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist \
+		tests/compat/node_modules
