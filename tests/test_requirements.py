@@ -1,0 +1,48 @@
+"""The pinned requirements follow pyproject.toml; what is installed is known by its hash, wherever it comes from."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+RUNTIME = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["server"]]
+GROUPS = PROJECT["dependency-groups"]
+
+
+def pinned(name: str) -> dict[str, str]:
+    lines = re.findall(r"^([\w.-]+)==([\w.!+]+)", (ROOT / "requirements" / name).read_text(), re.MULTILINE)
+    return {canonicalize_name(package): version for package, version in lines}
+
+
+@pytest.mark.parametrize(
+    ("name", "declared"),
+    [
+        ("server.txt", [*RUNTIME, *GROUPS["build"]]),
+        ("dev.txt", [*RUNTIME, *GROUPS["build"], *GROUPS["dev"]]),
+    ],
+)
+def test_every_dependency_is_pinned_at_a_version_that_is_allowed(name: str, declared: list[str]) -> None:
+    versions = pinned(name)
+    for requirement in map(Requirement, declared):
+        version = versions.get(canonicalize_name(requirement.name))
+        assert version, f"{requirement.name} is not in requirements/{name}: run `make requirements`"
+        assert version in requirement.specifier, f"{requirement} is pinned at {version}: run `make requirements`"
+
+
+def test_development_runs_what_the_server_runs() -> None:
+    assert pinned("server.txt").items() <= pinned("dev.txt").items()
+
+
+@pytest.mark.parametrize("name", ["server.txt", "dev.txt"])
+def test_what_is_pinned_has_hashes_and_names_no_place(name: str) -> None:
+    text = (ROOT / "requirements" / name).read_text()
+    assert not re.search(r"://|^\s*-", re.sub(r"^    --hash=sha256:[0-9a-f]{64}.*$", "", text, flags=re.MULTILINE))
+    unhashed = re.findall(r"^[\w.-]+==[^\\\n]*$", text, re.MULTILINE)
+    assert not unhashed
