@@ -1,0 +1,93 @@
+"""The client for programs that run an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from data_factory.client import calls, wire
+from data_factory.client.call import Call, Lost, Plan, Reply
+from data_factory.client.conversation import Conversation, Pause
+from data_factory.client.retry import RetryPolicy
+from data_factory.client.settings import load_settings
+from data_factory.client.verbs import (
+    AsyncApiKeys,
+    AsyncJobExecutions,
+    AsyncJobs,
+    AsyncPipelines,
+    AsyncTaskExecutions,
+    AsyncTasks,
+)
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """`Client` for an event loop: the same verbs, awaited; lists are asynchronous iterators.
+
+    >>> async with AsyncClient() as client:  # doctest: +SKIP
+    ...     async for task in client.tasks.list():
+    ...         print(task.key)
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        token: str | None = None,
+        *,
+        retries: RetryPolicy | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        settings = load_settings(base_url, token)
+        self.base_url = settings.base_url
+        self._http = httpx.AsyncClient(headers=wire.headers(settings))
+        self._conversation = Conversation(settings.base_url, retries or RetryPolicy())
+        self._sleep = sleep
+        self.tasks = AsyncTasks(self)
+        self.task_executions = AsyncTaskExecutions(self)
+        self.jobs = AsyncJobs(self)
+        self.job_executions = AsyncJobExecutions(self)
+        self.pipelines = AsyncPipelines(self)
+        self.api_keys = AsyncApiKeys(self)
+
+    async def health(self) -> dict[str, Any]:
+        """What the server says of itself; raises `ServerFailed` if it is not ready."""
+        return await self.send(calls.health())
+
+    async def send(self, plan: Plan[T]) -> T:
+        """Carry out a plan: one of `data_factory.client.calls`, or your own generator of such calls."""
+        moves = self._conversation.converse(plan)
+        answer: Reply | Lost | None = None
+        while True:
+            try:
+                move = moves.send(answer)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            if isinstance(move, Pause):
+                await self._sleep(move.seconds)
+                answer = None
+            else:
+                answer = await self._request(move)
+
+    async def _request(self, call: Call[Any]) -> Reply | Lost:
+        try:
+            return wire.reply(await self._http.request(**wire.request(call, self.base_url)))
+        except httpx.TransportError as error:
+            return wire.lost(error)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,338 @@
+"""Every call of the API, described once. Both clients send these; nothing here does I/O.
+
+The functions of one resource share its word: `create_task`, `list_tasks`, …
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from data_factory.client.call import PREFIX, Call, Listing, Pages, Steps
+from data_factory.client.payload import first_flaw
+from data_factory.model.definitions import JobBody, JobDefinition, PipelineDefinition, TaskDefinition
+from data_factory.model.requests import (
+    CancelRequest,
+    ClaimRequest,
+    KeyRequest,
+    LaunchInfo,
+    LaunchRequest,
+    ReportBody,
+    ReportRequest,
+    TaskExecutionPatch,
+)
+from data_factory.model.resources import (
+    ApiKey,
+    Claimed,
+    Job,
+    JobExecution,
+    Pipeline,
+    Reported,
+    Task,
+    TaskExecution,
+)
+
+TaskLike = TaskDefinition | Mapping[str, Any]
+JobLike = JobBody | JobDefinition | Mapping[str, Any]
+
+KNOWS_IDEMPOTENCY_KEYS: Final = Call(
+    method="GET", path=f"{PREFIX}/pipelines", params={"size": "1"}, result=dict[str, Any]
+)
+"""Answered by a server that knows `Idempotency-Key`; 404 from the hosted platform, which does not."""
+
+
+# Tasks
+
+
+def create_task(definition: TaskLike, *, idempotency_key: str | None = None) -> Call[Task]:
+    """Declare a custom task.
+
+    >>> create_task(TaskDefinition(key="example-task")).path
+    '/v1/data_factory/tasks'
+    """
+    return _create("tasks", definition, Task, idempotency_key)
+
+
+def get_task(task_id: str) -> Call[Task]:
+    """The task with this id."""
+    return Call(method="GET", path=_path("tasks", task_id), result=Task)
+
+
+def update_task(task_id: str, definition: TaskLike) -> Call[Task]:
+    """Replace the definition of a task; what is left out gets its default."""
+    return _update("tasks", task_id, definition, Task)
+
+
+def delete_task(task_id: str) -> Call[Task]:
+    """Delete a task that no job uses; gives back what it was."""
+    return Call(method="DELETE", path=_path("tasks", task_id), result=Task, repeat="unsent")
+
+
+def list_tasks(*, key: str | None = None, size: int = 100) -> Pages[Task]:
+    """The tasks of the account, newest first, read `size` at a time."""
+    return Pages(path=_path("tasks"), result=Listing[Task], params=_given(key=key), size=size)
+
+
+def find_task(key: str) -> Steps[Task | None]:
+    """The task with this key, or None."""
+    return _find(list_tasks(key=key), key)
+
+
+def poll_task(task_id: str, *, wait: float = 0) -> Call[TaskExecution]:
+    """Claim the oldest waiting execution of one task; `NotFound` if none waits (after `wait` seconds)."""
+    return Call(
+        method="GET",
+        path=_path("tasks", task_id, "poll"),
+        result=TaskExecution,
+        headers=_prefer(wait),
+        wait=wait,
+        repeat="unsent",
+    )
+
+
+# Task executions
+
+
+def get_task_execution(task_execution_id: str) -> Call[TaskExecution]:
+    """The task execution with this id."""
+    return Call(method="GET", path=_path("task_executions", task_execution_id), result=TaskExecution)
+
+
+def patch_task_execution(task_execution_id: str, patch: TaskExecutionPatch | Mapping[str, Any]) -> Call[TaskExecution]:
+    """Report on one task execution: its result, or `IN_PROGRESS` as a heartbeat."""
+    return Call(method="PATCH", path=_path("task_executions", task_execution_id), body=patch, result=TaskExecution)
+
+
+def claim(
+    task_ids: Sequence[str],
+    *,
+    limit: int = 1,
+    wait: float = 0,
+    lease_seconds: int = 60,
+    worker_id: str | None = None,
+    request_id: str | None = None,
+) -> Call[Claimed]:
+    """Claim up to `limit` waiting executions of these tasks; wait up to `wait` seconds for the first.
+
+    With a `request_id` the claim can be repeated when its answer was lost: it is given the same executions.
+    """
+    request = ClaimRequest(
+        task_ids=tuple(task_ids),
+        limit=limit,
+        worker_id=worker_id,
+        request_id=request_id or secrets.token_hex(16),
+        lease_seconds=lease_seconds,
+    )
+    return Call(
+        method="POST",
+        path=_path("task_executions", "claim"),
+        body=request,
+        result=Claimed,
+        headers=_prefer(wait),
+        wait=wait,
+    )
+
+
+def report(reports: Sequence[ReportBody], *, claim: ClaimRequest | None = None) -> Call[Reported]:
+    """Report on many task executions, and claim the next ones in the same call; it can be repeated."""
+    request = ReportRequest(reports=tuple(reports), claim=claim)
+    repeatable = claim is None or claim.request_id is not None
+    return Call(
+        method="POST",
+        path=_path("task_executions", "report"),
+        body=request,
+        result=Reported,
+        repeat="always" if repeatable else "unsent",
+    )
+
+
+# Jobs
+
+
+def create_job(definition: JobLike, *, idempotency_key: str | None = None) -> Call[Job]:
+    """Publish a job whose key is new in the account. Both dialects are accepted."""
+    return _create("jobs", definition, Job, idempotency_key)
+
+
+def get_job(job_id: str) -> Call[Job]:
+    """The job with this id."""
+    return Call(method="GET", path=_path("jobs", job_id), result=Job)
+
+
+def update_job(job_id: str, definition: JobLike) -> Call[Job]:
+    """Publish a new version of a job; executions that have started keep theirs."""
+    return _update("jobs", job_id, definition, Job)
+
+
+def list_jobs(*, key: str | None = None, size: int = 100) -> Pages[Job]:
+    """The jobs of the account, newest first, read `size` at a time."""
+    return Pages(path=_path("jobs"), result=Listing[Job], params=_given(key=key), size=size)
+
+
+def find_job(key: str) -> Steps[Job | None]:
+    """The job with this key, or None."""
+    return _find(list_jobs(key=key), key)
+
+
+def publish_job(definition: JobLike) -> Steps[Job]:
+    """Publish a job by its key: a new version of the one that has it, else a new job."""
+    key = definition.get("key", "") if isinstance(definition, Mapping) else definition.key
+    present = yield from find_job(key)
+    if present is None:
+        return (yield from create_job(definition))
+    return (yield from update_job(present.id, definition))
+
+
+# Job executions
+
+
+def launch_job(
+    job_id: str, input: Mapping[str, Any] | None = None, *, title: str | None = None, idempotency_key: str | None = None
+) -> Call[JobExecution]:
+    """Run a job with this input. It is launched once, however often the request has to be repeated.
+
+    Give an `idempotency_key` of your own to make the launch safe across restarts of your program too.
+    """
+    given = dict(input or {})
+    if flaw := first_flaw(given, "input"):
+        raise ValueError(flaw)
+    return _create(
+        "job_executions",
+        LaunchRequest(job_id=job_id, input=given, info=LaunchInfo(title=title)),
+        JobExecution,
+        idempotency_key,
+    )
+
+
+def get_job_execution(job_execution_id: str, *, wait: float = 0) -> Call[JobExecution]:
+    """The job execution with this id; with `wait`, as soon as it has ended, or as it is after so many seconds."""
+    return Call(
+        method="GET",
+        path=_path("job_executions", job_execution_id),
+        result=JobExecution,
+        headers=_prefer(wait),
+        wait=wait,
+    )
+
+
+def list_job_executions(*, job_id: str | None = None, size: int = 100) -> Pages[JobExecution]:
+    """The job executions of the account, or of one job, newest first, read `size` at a time."""
+    return Pages(path=_path("job_executions"), result=Listing[JobExecution], params=_given(jobId=job_id), size=size)
+
+
+def cancel_job_execution(job_execution_id: str, *, reason: str = "") -> Call[JobExecution]:
+    """End a job execution before its time."""
+    return Call(
+        method="POST",
+        path=_path("job_executions", job_execution_id, "cancel"),
+        body=CancelRequest(reason=reason),
+        result=JobExecution,
+        repeat="unsent",
+    )
+
+
+def list_task_executions(job_execution_id: str, *, size: int = 100) -> Pages[TaskExecution]:
+    """The task executions of a job execution, oldest first, every attempt of each."""
+    return Pages(
+        path=_path("job_executions", job_execution_id, "task_executions"), result=Listing[TaskExecution], size=size
+    )
+
+
+# Pipelines
+
+
+def create_pipeline(title: str, *, slots: int = 1, idempotency_key: str | None = None) -> Call[Pipeline]:
+    """Make a pipeline: a FIFO queue of job executions, of which at most `slots` run at a time."""
+    return _create("pipelines", PipelineDefinition(title=title, slots=slots), Pipeline, idempotency_key)
+
+
+def get_pipeline(pipeline_id: str) -> Call[Pipeline]:
+    """The pipeline with this id."""
+    return Call(method="GET", path=_path("pipelines", pipeline_id), result=Pipeline)
+
+
+def update_pipeline(pipeline_id: str, title: str, *, slots: int = 1) -> Call[Pipeline]:
+    """Rename a pipeline, or give it more or fewer slots."""
+    definition = PipelineDefinition(title=title, slots=slots)
+    return Call(method="PUT", path=_path("pipelines", pipeline_id), body=definition, result=Pipeline)
+
+
+def list_pipelines(*, size: int = 100) -> Pages[Pipeline]:
+    """The pipelines of the account, newest first."""
+    return Pages(path=_path("pipelines"), result=Listing[Pipeline], size=size)
+
+
+# API keys
+
+
+def create_api_key(title: str) -> Call[ApiKey]:
+    """Make an API key. The answer holds the key itself, which cannot be read again."""
+    return Call(method="POST", path=_path("api_keys"), body=KeyRequest(title=title), result=ApiKey, repeat="unsent")
+
+
+def list_api_keys(*, size: int = 100) -> Pages[ApiKey]:
+    """The API keys of the account, newest first, without the keys themselves."""
+    return Pages(path=_path("api_keys"), result=Listing[ApiKey], size=size)
+
+
+def revoke_api_key(api_key_id: str) -> Call[ApiKey]:
+    """Revoke an API key: from now on it is refused."""
+    return Call(method="DELETE", path=_path("api_keys", api_key_id), result=ApiKey, repeat="unsent")
+
+
+# Health
+
+
+def health() -> Call[dict[str, Any]]:
+    """What the server says of itself; `ServerFailed` if it is not ready. Needs no API key."""
+    return Call(method="GET", path="/health/ready", result=dict[str, Any], repeat="unsent")
+
+
+class _Keyed(Protocol):
+    @property
+    def key(self) -> str: ...
+
+
+K = TypeVar("K", bound=_Keyed)
+R = TypeVar("R")
+
+
+def _find(pages: Pages[K], key: str) -> Steps[K | None]:
+    call: Call[Listing[K]] | None = pages.first()
+    while call is not None:
+        listing = yield from call
+        for item in listing.data:
+            if item.key == key:
+                return item
+        call = pages.after(call, listing)
+    return None
+
+
+def _create(resource: str, body: Any, result: type[R], idempotency_key: str | None) -> Call[R]:
+    headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
+    return Call(method="POST", path=_path(resource), body=body, result=result, headers=headers, repeat="keyed")
+
+
+def _update(resource: str, resource_id: str, definition: Any, result: type[R]) -> Call[R]:
+    plain = dict(definition) if isinstance(definition, Mapping) else msgspec.to_builtins(definition)
+    body = {**plain, "id": resource_id}
+    return Call(method="PUT", path=_path(resource, resource_id), body=body, result=result)
+
+
+def _path(*parts: str) -> str:
+    if "" in parts:
+        raise ValueError("an id is empty")
+    return "/".join([PREFIX, *(quote(part, safe="") for part in parts)])
+
+
+def _given(**params: str | None) -> dict[str, str]:
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _prefer(wait: float) -> dict[str, str]:
+    return {"Prefer": f"wait={math.ceil(wait)}"} if wait else {}
