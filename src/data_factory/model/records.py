@@ -123,6 +123,7 @@ class TaskExecutionRecord(Record, frozen=True):
     input: str
     output: str
     failure: str | None
+    warning: str | None
     progress: str | None
     worker_id: str | None
     claim_id: str | None

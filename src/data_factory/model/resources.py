@@ -123,6 +123,7 @@ class TaskExecution(Resource, frozen=True, kw_only=True, tag="task_execution"):
     timeout_at: datetime | None
     progress: Progress | None
     failure: Failure | None
+    warning: Failure | None
 
 
 class Pipeline(Resource, frozen=True, kw_only=True, tag="pipeline"):

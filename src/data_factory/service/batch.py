@@ -1,0 +1,308 @@
+"""The commands of one transaction: load the rows they touch, decide each in turn, keep what changed.
+
+This is the one idea of the platform. However many commands come together, they cost one commit and a handful of
+statements.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from data_factory.engine import decider, lease
+from data_factory.model.errors import (
+    DataFactoryError,
+    FieldError,
+    IdempotencyKeyReused,
+    Invalid,
+    JobInactive,
+    NotFound,
+)
+from data_factory.model.ids import NewId
+from data_factory.model.records import IdempotencyRecord, JobExecutionRecord, TaskExecutionRecord
+from data_factory.model.resources import Failure
+from data_factory.model.status import JOB_EXECUTION_ENDED
+from data_factory.service.claims import Claims, is_claimable
+from data_factory.service.commands import (
+    Cancel,
+    Claim,
+    Command,
+    FillSlots,
+    FireTimers,
+    IdempotencyKey,
+    Launch,
+    Report,
+    Resize,
+)
+from data_factory.service.graphs import Graphs
+from data_factory.service.world import World
+from data_factory.store.promises import Transaction
+
+log = logging.getLogger(__name__)
+
+IDEMPOTENCY_MS: Final = 24 * 3600 * 1000
+"""How long an Idempotency-Key is remembered."""
+
+MAX_STARTS: Final = 1_000
+"""The most executions that one transaction starts; the rest follow in the next."""
+
+
+class Effects(msgspec.Struct):
+    """What others may be waiting for, once the transaction is kept.
+
+    `claimable` says for each task how many claims may now find something; `ended` which job executions have ended;
+    `next_timer` the earliest new timer; `unfilled` the pipelines that have both free slots and waiting executions.
+    """
+
+    claimable: Counter[str]
+    ended: list[str]
+    next_timer: int | None
+    unfilled: tuple[str, ...]
+
+
+class Done(msgspec.Struct):
+    """The answer to each command, in their order (an exception where it was refused), and the effects of all."""
+
+    answers: list[Any]
+    effects: Effects
+
+
+async def run_batch(
+    transaction: Transaction, commands: Sequence[Command], now: int, new_id: NewId, graphs: Graphs
+) -> Done:
+    """Apply the commands in one transaction. Claims come last, to find what the others have made claimable."""
+    world = World(transaction, graphs)
+    await world.load(commands, now)
+    batch = _Batch(world, now, new_id)
+    answers = [None if isinstance(command, Claim) else batch.attempt(command) for command in commands]
+    await _fill_slots(batch)
+    claims = [(index, command) for index, command in enumerate(commands) if isinstance(command, Claim)]
+    if claims:
+        await batch.claims.load(transaction, [command for _, command in claims])
+        for index, command in claims:
+            answers[index] = batch.attempt(command)
+    await _save(transaction, world, now)
+    effects = batch.effects()
+    return Done([batch.latest(answer) for answer in answers], effects)
+
+
+class _Batch:
+    """Decides the commands of one transaction, one after the other, on the same world."""
+
+    def __init__(self, world: World, now: int, new_id: NewId) -> None:
+        self.world = world
+        self.now = now
+        self.new_id = new_id
+        self.claims = Claims(world, now, new_id)
+        self.unfilled: tuple[str, ...] = ()
+
+    def attempt(self, command: Command) -> Any:
+        """The answer to a command, or the error that refuses it; a refused one has changed nothing."""
+        try:
+            match command:
+                case Launch():
+                    return self._launch(command)
+                case Claim():
+                    return self.claims.claim(command)
+                case Report():
+                    return self._report(command)
+                case Cancel():
+                    return self._cancel(command)
+                case Resize():
+                    self.world.resized[command.pipeline.id] = command.pipeline
+                    return command.pipeline
+                case FireTimers():
+                    return self._fire(command)
+                case FillSlots():
+                    return None
+        except DataFactoryError as error:
+            return error
+        except Exception as error:
+            log.exception("%s could not be decided", type(command).__name__)
+            return error
+
+    def latest(self, answer: Any) -> Any:
+        """A job execution as it is at the end of the batch: launched, it may have been started since."""
+        if isinstance(answer, JobExecutionRecord):
+            return self.world.executions.now[answer.id]
+        return answer
+
+    def effects(self) -> Effects:
+        """What is to be told to those who wait."""
+        claimable = Counter(self.claims.overlooked)
+        timers: list[int | None] = []
+        changes = self.world.task_executions.changed()
+        for old, row in (*changes, *((None, row) for row in self.world.task_executions.new())):
+            timers.append(row.timer_at)
+            appeared = is_claimable(row) and not (old and is_claimable(old))
+            freed = old is not None and old.status == "IN_PROGRESS" and self.world.limit_of(row.task_id) > 0
+            claimable[row.task_id] += appeared or freed
+        executions = (*self.world.executions.new(), *(new for _, new in self.world.executions.changed()))
+        timers += [row.deadline_at for row in executions]
+        return Effects(
+            claimable=+claimable,
+            ended=[row.id for row in executions if row.status in JOB_EXECUTION_ENDED],
+            next_timer=min((timer for timer in timers if timer is not None), default=None),
+            unfilled=self.unfilled,
+        )
+
+    # -- the commands
+
+    def _launch(self, launch: Launch) -> JobExecutionRecord:
+        if launch.idempotency is not None and (earlier := self._earlier(launch, launch.idempotency)):
+            return earlier
+        job = self.world.jobs.get(launch.job_id)
+        if job is None or job.account_id != launch.account_id:
+            raise Invalid(errors=(FieldError("jobId", f"there is no job {launch.job_id!r} in this account"),))
+        if job.status == "INACTIVE":
+            raise JobInactive
+        execution = JobExecutionRecord(
+            id=launch.id,
+            account_id=launch.account_id,
+            job_id=job.id,
+            job_version=job.version,
+            job_account_id=job.account_id,
+            pipeline_id=job.pipeline_id,
+            status="PENDING",
+            title=launch.title or job.title,
+            input=launch.input,
+            output=decider.EMPTY,
+            failure=None,
+            origin=launch.origin,
+            launched_by=launch.launched_by,
+            created_at=self.now,
+            started_at=None,
+            ended_at=None,
+            deadline_at=None,
+        )
+        self.world.executions.put(execution)
+        if launch.idempotency is not None:
+            self._remember(launch, launch.idempotency)
+        return execution
+
+    def _earlier(self, launch: Launch, idempotency: IdempotencyKey) -> JobExecutionRecord | None:
+        """What an earlier request with this Idempotency-Key has made."""
+        earlier = self.world.idempotency.get((launch.account_id, idempotency.key))
+        if earlier is None:
+            return None
+        if earlier.fingerprint != idempotency.fingerprint:
+            raise IdempotencyKeyReused
+        return self.world.executions.now[earlier.resource_id]
+
+    def _remember(self, launch: Launch, idempotency: IdempotencyKey) -> None:
+        record = IdempotencyRecord(
+            account_id=launch.account_id,
+            key=idempotency.key,
+            fingerprint=idempotency.fingerprint,
+            resource_id=launch.id,
+            created_at=self.now,
+        )
+        self.world.idempotency[record.account_id, record.key] = record
+        self.world.idempotency_new.append(record)
+
+    def _report(self, report: Report) -> TaskExecutionRecord:
+        held = self.world.task_executions.now.get(report.id)
+        if held is None or held.account_id != report.account_id:
+            raise NotFound(f"There is no task execution {report.id!r} in this account.")
+        if lease.is_repeat(held, report.status, report.output, report.lease):
+            return held
+        match report.status:
+            case "IN_PROGRESS":
+                self.world.task_executions.put(lease.extend(held, self.now, report.output, report.progress))
+            case "SCHEDULED":
+                task = self.world.definitions[held.task_id]
+                self.world.task_executions.put(lease.hand_back(held, task, self.now))
+            case "COMPLETED":
+                run = self.world.run_of(held.job_execution_id)
+                output = held.output if report.output is None else report.output
+                self.world.apply(decider.complete(run, held, output, self.now, self.new_id))
+            case "FAILED" | "FAILED_WITH_TERMINAL_ERROR":
+                run = self.world.run_of(held.job_execution_id)
+                output = held.output if report.output is None else report.output
+                self.world.apply(decider.fail(run, held, report.status, output, self.now, self.new_id))
+        return self.world.task_executions.now[held.id]
+
+    def _cancel(self, cancel: Cancel) -> JobExecutionRecord:
+        execution = self.world.executions.now.get(cancel.id)
+        if execution is None or execution.account_id != cancel.account_id:
+            raise NotFound(f"There is no job execution {cancel.id!r} in this account.")
+        active = self.world.active_of(execution.id)
+        outcome = decider.cancel(self.world.run_of(execution.id), active, cancel.reason, self.now)
+        self.world.apply(outcome)
+        return outcome.execution
+
+    def _fire(self, fire: FireTimers) -> bool:
+        """Do what is due; True when there may be more."""
+        for id in self.world.due_task_executions:
+            due = self.world.task_executions.now[id]
+            if due.timer_at is not None and due.timer_at <= self.now:
+                self._guarded(due.job_execution_id, decider.expire, due, self.now, self.new_id)
+        for id in self.world.due_executions:
+            deadline = self.world.executions.now[id].deadline_at
+            if deadline is not None and deadline <= self.now:
+                self._guarded(id, decider.expire_job, self.world.active_of(id), self.now)
+        return fire.limit in (len(self.world.due_task_executions), len(self.world.due_executions))
+
+    def start(self, execution: JobExecutionRecord) -> None:
+        """Give a slot to an execution."""
+        self._guarded(execution.id, decider.start, self.now, self.new_id)
+
+    def _guarded(self, execution_id: str, decide: Any, *args: Any) -> None:
+        """Apply a decision that nobody waits for. One that cannot be made ends its execution, or it would be
+        tried for ever and hold up all that come after it."""
+        try:
+            self.world.apply(decide(self.world.run_of(execution_id), *args))
+        except Exception:
+            log.exception("job execution %s could not go on", execution_id)
+            failure = Failure(code="internal_error", message="The platform could not go on with it; see its log.")
+            execution = self.world.executions.now[execution_id]
+            active = self.world.active_of(execution_id)
+            self.world.apply(decider.abandon(execution, active, failure, self.now))
+
+
+async def _fill_slots(batch: _Batch) -> None:
+    """Start what waits in the pipelines that the batch has touched: oldest first, as many as there are free slots."""
+    world = batch.world
+    launched: dict[str, list[JobExecutionRecord]] = defaultdict(list)
+    for row in world.executions.new():
+        launched[row.pipeline_id].append(row)
+    open_ids = set(world.pipelines)
+    starts = 0
+    while free := {id: slots for id in open_ids if (slots := world.free_slots(id)) > 0}:
+        if starts >= MAX_STARTS:
+            batch.unfilled = tuple(free)
+            return
+        gone = sum(old.status == "PENDING" for old, _ in world.executions.changed())
+        limit = min(max(free.values()), MAX_STARTS) + gone
+        stored = await world.load_pending(free, limit)
+        for id, slots in free.items():
+            waiting = [row for row in stored if row.pipeline_id == id]
+            exhausted = len(waiting) < limit
+            if exhausted:
+                waiting += launched[id]
+            starting = [row for row in waiting if world.executions.now[row.id].status == "PENDING"][:slots]
+            for row in starting:
+                batch.start(row)
+            starts += len(starting)
+            if exhausted and len(starting) < slots:
+                open_ids.discard(id)
+
+
+async def _save(transaction: Transaction, world: World, now: int) -> None:
+    """Write what is new and what has changed, a statement a kind."""
+    if rows := world.executions.new():
+        await transaction.insert_job_executions(rows)
+    if changes := world.executions.changed():
+        await transaction.update_job_executions(changes)
+    if new := world.task_executions.new():
+        await transaction.insert_task_executions(new)
+    if moves := world.task_executions.changed():
+        await transaction.update_task_executions(moves)
+    if world.idempotency_new:
+        await transaction.insert_idempotency_keys(world.idempotency_new, now - IDEMPOTENCY_MS)
+    if world.resized:
+        await transaction.update_pipelines(list(world.resized.values()))

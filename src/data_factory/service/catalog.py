@@ -1,0 +1,334 @@
+"""What users declare: tasks, jobs and pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from data_factory.engine.publication import check_job, custom_task_keys
+from data_factory.model.definitions import JobBody, JobDefinition, PipelineDefinition, TaskDefinition
+from data_factory.model.errors import FieldError, IdempotencyKeyReused, Invalid, KeyTaken, NotFound, TaskInUse
+from data_factory.model.ids import NewId
+from data_factory.model.records import (
+    IdempotencyRecord,
+    JobRecord,
+    JobVersionRecord,
+    PipelineRecord,
+    TaskRecord,
+)
+from data_factory.service.batch import IDEMPOTENCY_MS
+from data_factory.service.clock import Clock
+from data_factory.service.commands import IdempotencyKey, Resize
+from data_factory.service.dispatcher import Dispatcher
+from data_factory.service.paging import Part
+from data_factory.store.promises import Reads, Store, Transaction
+
+T = TypeVar("T", TaskRecord, JobRecord, PipelineRecord)
+
+Published = tuple[JobRecord, JobVersionRecord]
+
+
+class Catalog:
+    """Tasks, jobs and pipelines of the accounts."""
+
+    def __init__(self, store: Store, dispatcher: Dispatcher, clock: Clock, new_id: NewId) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._new_id = new_id
+
+    # -- tasks
+
+    async def create_task(
+        self, account_id: str, definition: TaskDefinition, idempotency: IdempotencyKey | None = None
+    ) -> TaskRecord:
+        """Declare a custom task.
+
+        Raises:
+            KeyTaken: the account has a task with this key.
+        """
+        now = self._clock()
+        task = TaskRecord(
+            id=self._new_id(),
+            account_id=account_id,
+            key=definition.key,
+            definition=_json(definition),
+            created_at=now,
+            updated_at=now,
+            deleted_at=None,
+        )
+
+        async def make(transaction: Transaction) -> TaskRecord:
+            await _refuse_taken_task_key(transaction, account_id, definition.key, task.id)
+            await transaction.insert_task(task)
+            return task
+
+        async def again(transaction: Transaction, id: str) -> TaskRecord:
+            return await _task(transaction, account_id, id)
+
+        return await self._once(account_id, idempotency, task.id, make, again)
+
+    async def task(self, account_id: str, id: str) -> TaskRecord:
+        """A task; NotFound when there is none."""
+        return await self._store.read(lambda reads: _task(reads, account_id, id))
+
+    async def tasks(self, account_id: str, part: Part, key: str | None = None) -> list[TaskRecord]:
+        """Tasks, newest first; the one with this key if it is given."""
+        if key is not None:
+            return await self._store.read(lambda reads: reads.tasks_by_key(account_id, [key]))
+        return await self._store.read(lambda reads: reads.tasks_of_account(account_id, part))
+
+    async def update_task(self, account_id: str, id: str, definition: TaskDefinition) -> TaskRecord:
+        """Replace the definition of a task.
+
+        Raises:
+            NotFound: there is none.
+            KeyTaken: another task has this key.
+        """
+
+        async def work(transaction: Transaction) -> TaskRecord:
+            task = await _task(transaction, account_id, id)
+            await _refuse_taken_task_key(transaction, account_id, definition.key, id)
+            updated = replace(task, key=definition.key, definition=_json(definition), updated_at=self._clock())
+            await transaction.update_task(updated)
+            return updated
+
+        return await self._store.write(work)
+
+    async def delete_task(self, account_id: str, id: str) -> TaskRecord:
+        """Delete a task that no job names. Executions that still need it keep it.
+
+        Raises:
+            NotFound: there is none.
+            TaskInUse: jobs name it; the message says which.
+        """
+
+        async def work(transaction: Transaction) -> TaskRecord:
+            task = await _task(transaction, account_id, id)
+            jobs = await transaction.jobs_using_task(id)
+            if jobs:
+                keys = ", ".join(job.key for job in jobs)
+                raise TaskInUse(f"The task {task.key!r} is used by these jobs: {keys}. Change them first.")
+            await transaction.update_task(replace(task, deleted_at=self._clock()))
+            return task
+
+        return await self._store.write(work)
+
+    # -- jobs
+
+    async def create_job(self, account_id: str, body: JobBody, idempotency: IdempotencyKey | None = None) -> Published:
+        """Publish a new job.
+
+        Raises:
+            Invalid: with everything that is wrong with it.
+            KeyTaken: the account has a job with this key.
+        """
+        id = self._new_id()
+
+        async def make(transaction: Transaction) -> JobRecord:
+            if await transaction.job_by_key(account_id, body.key) is not None:
+                raise _job_key_taken(body.key)
+            job, version, task_ids = await self._next_version(transaction, account_id, body, id, None)
+            await transaction.insert_job(job, version, task_ids)
+            return job
+
+        async def again(transaction: Transaction, id: str) -> JobRecord:
+            return await _job(transaction, account_id, id)
+
+        job = await self._once(account_id, idempotency, id, make, again)
+        return await self.job(account_id, job.id)
+
+    async def job(self, account_id: str, id: str) -> Published:
+        """A job and its present version; NotFound when there is none."""
+
+        async def work(reads: Reads) -> Published:
+            job = await _job(reads, account_id, id)
+            (version,) = await reads.job_versions([(job.id, job.version)])
+            return job, version
+
+        return await self._store.read(work)
+
+    async def jobs(self, account_id: str, part: Part, key: str | None = None) -> list[Published]:
+        """Jobs with their present versions, newest first; the one with this key if it is given."""
+
+        async def work(reads: Reads) -> list[Published]:
+            if key is None:
+                jobs = await reads.jobs_of_account(account_id, part)
+            else:
+                jobs = [job] if (job := await reads.job_by_key(account_id, key)) else []
+            versions = {
+                version.job_id: version for version in await reads.job_versions((j.id, j.version) for j in jobs)
+            }
+            return [(job, versions[job.id]) for job in jobs]
+
+        return await self._store.read(work)
+
+    async def update_job(self, account_id: str, id: str, body: JobBody) -> Published:
+        """Publish the next version of a job. What runs goes on with the version that it started with.
+
+        Raises:
+            NotFound: there is none.
+            Invalid: with everything that is wrong with it.
+            KeyTaken: another job has this key.
+        """
+
+        async def work(transaction: Transaction) -> Published:
+            present = await _job(transaction, account_id, id)
+            other = await transaction.job_by_key(account_id, body.key)
+            if other is not None and other.id != id:
+                raise _job_key_taken(body.key)
+            job, version, task_ids = await self._next_version(transaction, account_id, body, id, present)
+            await transaction.update_job(job, version, task_ids)
+            return job, version
+
+        return await self._store.write(work)
+
+    # -- pipelines
+
+    async def create_pipeline(
+        self, account_id: str, definition: PipelineDefinition, idempotency: IdempotencyKey | None = None
+    ) -> PipelineRecord:
+        """Make a pipeline."""
+        now = self._clock()
+        pipeline = PipelineRecord(
+            id=self._new_id(),
+            account_id=account_id,
+            title=definition.title,
+            slots=definition.slots,
+            is_default=0,
+            created_at=now,
+            updated_at=now,
+        )
+
+        async def make(transaction: Transaction) -> PipelineRecord:
+            await transaction.insert_pipeline(pipeline)
+            return pipeline
+
+        async def again(transaction: Transaction, id: str) -> PipelineRecord:
+            return await _pipeline(transaction, account_id, id)
+
+        return await self._once(account_id, idempotency, pipeline.id, make, again)
+
+    async def pipeline(self, account_id: str, id: str) -> PipelineRecord:
+        """A pipeline; NotFound when there is none."""
+        return await self._store.read(lambda reads: _pipeline(reads, account_id, id))
+
+    async def pipelines(self, account_id: str, part: Part) -> list[PipelineRecord]:
+        """Pipelines, newest first."""
+        return await self._store.read(lambda reads: reads.pipelines_of_account(account_id, part))
+
+    async def update_pipeline(self, account_id: str, id: str, definition: PipelineDefinition) -> PipelineRecord:
+        """Change a pipeline; with more slots, what waits starts at once.
+
+        Raises:
+            NotFound: there is none.
+        """
+        present = await self.pipeline(account_id, id)
+        changed = replace(present, title=definition.title, slots=definition.slots, updated_at=self._clock())
+        await self._dispatcher.submit(Resize(changed))
+        return changed
+
+    async def _next_version(
+        self, transaction: Transaction, account_id: str, body: JobBody, id: str, present: JobRecord | None
+    ) -> tuple[JobRecord, JobVersionRecord, set[str]]:
+        """The job as it will be once this is published."""
+        tasks = await transaction.tasks_by_key(account_id, custom_task_keys(body))
+        definition, task_ids = check_job(body, {task.key: task.id for task in tasks})
+        pipeline_id = await _pipeline_for(transaction, account_id, body)
+        now = self._clock()
+        job = JobRecord(
+            id=id,
+            account_id=account_id,
+            key=definition.key,
+            title=definition.title,
+            status=definition.status,
+            pipeline_id=pipeline_id,
+            version=present.version + 1 if present else 1,
+            created_at=present.created_at if present else now,
+            updated_at=now,
+        )
+        version = JobVersionRecord(
+            job_id=id, version=job.version, definition=_json(definition), task_ids=_json(task_ids), created_at=now
+        )
+        return job, version, set(task_ids.values())
+
+    async def _once(
+        self,
+        account_id: str,
+        idempotency: IdempotencyKey | None,
+        id: str,
+        make: Callable[[Transaction], Awaitable[T]],
+        again: Callable[[Transaction, str], Awaitable[T]],
+    ) -> T:
+        """Make something, or give what an earlier request with this Idempotency-Key has made."""
+
+        async def work(transaction: Transaction) -> T:
+            if idempotency is None:
+                return await make(transaction)
+            for earlier in await transaction.idempotency_keys([(account_id, idempotency.key)]):
+                if earlier.fingerprint != idempotency.fingerprint:
+                    raise IdempotencyKeyReused
+                return await again(transaction, earlier.resource_id)
+            made = await make(transaction)
+            now = self._clock()
+            record = IdempotencyRecord(account_id, idempotency.key, idempotency.fingerprint, id, now)
+            await transaction.insert_idempotency_keys([record], now - IDEMPOTENCY_MS)
+            return made
+
+        return await self._store.write(work)
+
+
+async def _task(reads: Reads, account_id: str, id: str) -> TaskRecord:
+    for task in await reads.tasks_by_id([id]):
+        if task.account_id == account_id and task.deleted_at is None:
+            return task
+    raise NotFound(f"There is no task {id!r} in this account.")
+
+
+async def _job(reads: Reads, account_id: str, id: str) -> JobRecord:
+    for job in await reads.jobs_by_id([id]):
+        if job.account_id == account_id:
+            return job
+    raise NotFound(f"There is no job {id!r} in this account.")
+
+
+async def _pipeline(reads: Reads, account_id: str, id: str) -> PipelineRecord:
+    for pipeline in await reads.pipelines_by_id([id]):
+        if pipeline.account_id == account_id:
+            return pipeline
+    raise NotFound(f"There is no pipeline {id!r} in this account.")
+
+
+async def _pipeline_for(reads: Reads, account_id: str, body: JobBody) -> str:
+    """The pipeline that a job names, or the account's default one."""
+    if body.pipeline_id is None:
+        default = await reads.default_pipeline(account_id)
+        if default is None:
+            raise Invalid(errors=(FieldError("pipelineId", "the account has no default pipeline: name one"),))
+        return default.id
+    try:
+        return (await _pipeline(reads, account_id, body.pipeline_id)).id
+    except NotFound as error:
+        raise Invalid(errors=(FieldError("pipelineId", error.message),)) from None
+
+
+async def _refuse_taken_task_key(transaction: Transaction, account_id: str, key: str, id: str) -> None:
+    for task in await transaction.tasks_by_key(account_id, [key]):
+        if task.id != id:
+            raise KeyTaken(f"There is already a task with the key {key!r} in this account: {task.id}.")
+
+
+def _job_key_taken(key: str) -> KeyTaken:
+    return KeyTaken(f"There is already a job with the key {key!r} in this account.")
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def job_definition(version: JobVersionRecord) -> JobDefinition:
+    """The definition that a version holds."""
+    return msgspec.json.decode(version.definition, type=JobDefinition)

@@ -1,0 +1,122 @@
+"""Handing out: which waiting task execution goes to which claim."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from typing import Final
+
+from data_factory.engine import lease
+from data_factory.model.errors import NotFound
+from data_factory.model.ids import NewId
+from data_factory.model.records import TaskExecutionRecord
+from data_factory.service.commands import Claim
+from data_factory.service.world import World
+from data_factory.store.promises import Transaction
+
+MAX_CLAIMABLE: Final = 2_000
+"""The most waiting executions of a task that one transaction looks at."""
+
+
+def is_claimable(row: TaskExecutionRecord) -> bool:
+    """Whether a worker may be given this task execution now."""
+    return row.status == "SCHEDULED" and row.available_at is None
+
+
+class Claims:
+    """The claims of one transaction: each gets the oldest that wait for it, within each task's concurrency limit.
+
+    `overlooked` counts, by task, the claims that got nothing although more may be waiting than was looked at.
+    """
+
+    def __init__(self, world: World, now: int, new_id: NewId) -> None:
+        self._world = world
+        self._now = now
+        self._new_id = new_id
+        self._waiting: dict[str, deque[tuple[int, str]]] = {}
+        self._held: dict[str, list[TaskExecutionRecord]] = {}
+        self._in_progress: Counter[str] = Counter()
+        self._maybe_more: set[str] = set()
+        self.overlooked: Counter[str] = Counter()
+
+    async def load(self, transaction: Transaction, claims: Sequence[Claim]) -> None:
+        """What the claims may be given: what they were given before, and what waits, oldest first."""
+        pairs = {(task_id, claim.claim_id) for claim in claims if claim.claim_id for task_id in claim.task_ids}
+        if pairs:
+            await self._load_held(transaction, pairs)
+        task_ids = {id for claim in claims for id in claim.task_ids if id in self._world.tasks}
+        await self._load_waiting(transaction, task_ids, sum(claim.limit for claim in claims))
+        limited = {id for id in task_ids if self._world.limit_of(id)}
+        if limited:
+            await self._count_in_progress(transaction, limited)
+
+    def claim(self, claim: Claim) -> list[TaskExecutionRecord]:
+        """What this claim is given.
+
+        Raises:
+            NotFound: it names a task that is not in its account.
+        """
+        for id in claim.task_ids:
+            task = self._world.tasks.get(id)
+            if task is None or task.account_id != claim.account_id:
+                raise NotFound(f"There is no task {id!r} in this account.")
+        if claim.claim_id is not None and claim.claim_id in self._held:
+            return self._held[claim.claim_id]
+        taken: list[TaskExecutionRecord] = []
+        while len(taken) < claim.limit and (oldest := self._oldest(claim.task_ids)) is not None:
+            taken.append(self._hand_out(oldest, claim))
+        if not taken:
+            self.overlooked.update(id for id in claim.task_ids if id in self._maybe_more and not self._at_limit(id))
+        elif claim.claim_id is not None:
+            self._held[claim.claim_id] = taken
+        return taken
+
+    async def _load_held(self, transaction: Transaction, pairs: set[tuple[str, str]]) -> None:
+        for held in await transaction.claimed_task_executions(pairs):
+            now = self._world.task_executions.now.get(held.id, held)
+            if now.status == "IN_PROGRESS" and now.claim_id is not None:
+                self._held.setdefault(now.claim_id, []).append(now)
+
+    async def _load_waiting(self, transaction: Transaction, task_ids: set[str], wanted: int) -> None:
+        rows = self._world.task_executions
+        changed = rows.changed()
+        limit = min(wanted, MAX_CLAIMABLE) + len(changed)
+        stored = await transaction.claimable_task_executions(task_ids, limit)
+        found = Counter(row.task_id for row in stored)
+        self._maybe_more = {id for id, count in found.items() if count >= limit}
+        rows.add(stored)
+        # What this transaction makes claimable is younger than all that the store has, so it comes after.
+        appeared = [new for old, new in changed if not is_claimable(old)] + rows.new()
+        younger = [row for row in appeared if row.task_id not in self._maybe_more]
+        for age, row in enumerate((*stored, *younger)):
+            if is_claimable(rows.now[row.id]):
+                self._waiting.setdefault(row.task_id, deque()).append((age, row.id))
+
+    async def _count_in_progress(self, transaction: Transaction, limited: set[str]) -> None:
+        self._in_progress.update(await transaction.in_progress_counts(limited))
+        for old, new in self._world.task_executions.changed():
+            self._in_progress[old.task_id] += (new.status == "IN_PROGRESS") - (old.status == "IN_PROGRESS")
+
+    def _oldest(self, task_ids: Sequence[str]) -> str | None:
+        heads = [self._waiting[id][0] for id in task_ids if self._waiting.get(id) and not self._at_limit(id)]
+        return min(heads)[1] if heads else None
+
+    def _hand_out(self, id: str, claim: Claim) -> TaskExecutionRecord:
+        waiting = self._world.task_executions.now[id]
+        self._waiting[waiting.task_id].popleft()
+        self._in_progress[waiting.task_id] += 1
+        held = lease.claim(
+            waiting,
+            self._world.definitions[waiting.task_id],
+            self._new_id(),
+            self._now,
+            lease_ms=claim.lease_ms,
+            worker_id=claim.worker_id,
+            claim_id=claim.claim_id,
+        )
+        self._world.task_executions.put(held)
+        return held
+
+    def _at_limit(self, task_id: str) -> bool:
+        limit = self._world.limit_of(task_id)
+        return limit > 0 and self._in_progress[task_id] >= limit

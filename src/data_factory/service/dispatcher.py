@@ -1,0 +1,103 @@
+"""The queue of commands and the one who carries them out, as many as wait at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from data_factory.model.errors import Unavailable
+from data_factory.model.ids import NewId
+from data_factory.service.batch import Done, Effects, run_batch
+from data_factory.service.clock import Clock
+from data_factory.service.commands import Command
+from data_factory.service.graphs import Graphs
+from data_factory.store.promises import Store, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+MAX_BATCH: Final = 256
+MAX_QUEUED: Final = 20_000
+
+Queued = tuple[Command, "asyncio.Future[Any]"]
+
+
+class Dispatcher:
+    """Takes commands one by one and carries them out in batches, each batch in one transaction.
+
+    While a batch is being kept, the commands that arrive wait together and make the next one: the busier it is, the
+    less a command costs. `on_effects` is told, after each commit, what others may be waiting for.
+    """
+
+    def __init__(self, store: Store, clock: Clock, new_id: NewId, on_effects: Callable[[Effects], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._new_id = new_id
+        self._on_effects = on_effects
+        self._graphs = Graphs()
+        self._queue: deque[Queued] = deque()
+        self._worker: asyncio.Task[None] | None = None
+        self.batches = 0
+        self.commands = 0
+
+    async def submit(self, command: Command) -> Any:
+        """Carry out a command; when this returns, what it changed is kept.
+
+        Raises:
+            Unavailable: too many commands are waiting, or the store cannot keep anything; nothing was done.
+            DataFactoryError: the command was refused.
+        """
+        if len(self._queue) >= MAX_QUEUED:
+            raise Unavailable("The platform has more to do than it can keep up with: try again.")
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._queue.append((command, future))
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work())
+        return await future
+
+    async def stop(self) -> None:
+        """Carry out what was submitted, and return."""
+        while self._worker is not None:
+            await self._worker
+
+    async def _work(self) -> None:
+        try:
+            while self._queue:
+                batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+                await self._carry_out(batch)
+        finally:
+            self._worker = None
+
+    async def _carry_out(self, batch: list[Queued]) -> None:
+        commands = [command for command, _ in batch]
+        try:
+            done: Done = await self._store.write(
+                partial(run_batch, commands=commands, now=self._clock(), new_id=self._new_id, graphs=self._graphs)
+            )
+        except Exception as error:
+            if isinstance(error, StoreUnavailable) or len(batch) == 1:
+                log.error("%d commands could not be kept", len(batch), exc_info=error)
+                for _, future in batch:
+                    _answer(future, error)
+            else:  # one of them is the cause: the others must not suffer
+                log.warning("a batch of %d could not be kept; trying each alone", len(batch), exc_info=error)
+                for one in batch:
+                    await self._carry_out([one])
+            return
+        self.batches += 1
+        self.commands += len(batch)
+        for (_, future), answer in zip(batch, done.answers, strict=True):
+            _answer(future, answer)
+        self._on_effects(done.effects)
+
+
+def _answer(future: asyncio.Future[Any], answer: Any) -> None:
+    if future.done():
+        return
+    if isinstance(answer, Exception):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

@@ -1,0 +1,136 @@
+"""The verbs of executions: launch, claim, report, cancel; and looking at them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from data_factory.model.errors import DataFactoryError, NotFound
+from data_factory.model.records import JobExecutionRecord, TaskExecutionRecord
+from data_factory.model.status import JOB_EXECUTION_ENDED
+from data_factory.service.commands import Cancel, Claim, Launch, Report
+from data_factory.service.dispatcher import Dispatcher
+from data_factory.service.paging import Part
+from data_factory.service.waiting_room import Presence, WaitingRoom
+from data_factory.store.promises import Store
+
+
+class Executions:
+    """Job executions and task executions."""
+
+    def __init__(self, store: Store, dispatcher: Dispatcher, room: WaitingRoom) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._room = room
+
+    async def launch(self, launch: Launch) -> JobExecutionRecord:
+        """Run a job: at once if its pipeline has a free slot, else when its turn comes.
+
+        Raises:
+            Invalid: there is no such job.
+            JobInactive, IdempotencyKeyReused: it may not be launched.
+        """
+        execution: JobExecutionRecord = await self._dispatcher.submit(launch)
+        return execution
+
+    async def claim(self, claim: Claim, wait: float, presence: Presence) -> list[TaskExecutionRecord]:
+        """Hand out what waits for these tasks, or wait up to `wait` seconds for something to come.
+
+        Raises:
+            NotFound: a task is not there.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + wait
+        while True:
+            with self._room.enter(claim.task_ids) as waiter:
+                presence.attach(waiter)
+                taken: list[TaskExecutionRecord] = await self._dispatcher.submit(claim)
+                if taken and presence.gone:
+                    await self._hand_back(taken)
+                    return []
+                if taken or not await waiter.wait(deadline - clock()) or presence.gone:
+                    return taken
+
+    async def report(self, report: Report) -> TaskExecutionRecord:
+        """Take what a worker says of a task execution.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: the report is stale; the class says why.
+        """
+        execution: TaskExecutionRecord = await self._dispatcher.submit(report)
+        return execution
+
+    async def report_all(self, reports: Sequence[Report]) -> list[TaskExecutionRecord | DataFactoryError]:
+        """Take many reports; a refused one does not hinder the others."""
+        answers: list[Any] = await asyncio.gather(*map(self._dispatcher.submit, reports), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, DataFactoryError):
+                raise answer
+        return answers
+
+    async def cancel(self, cancel: Cancel) -> JobExecutionRecord:
+        """End a job execution before its time.
+
+        Raises:
+            NotFound: there is none.
+            JobExecutionEnded: it has already ended otherwise.
+        """
+        execution: JobExecutionRecord = await self._dispatcher.submit(cancel)
+        return execution
+
+    async def job_execution(
+        self, account_id: str, id: str, wait: float = 0, presence: Presence | None = None
+    ) -> JobExecutionRecord:
+        """A job execution; with `wait`, as it is when it has ended or when the seconds are over.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self._room.enter((id,)) as waiter:
+            if presence is not None:
+                presence.attach(waiter)
+            execution = await self._job_execution(account_id, id)
+            if wait <= 0 or execution.status in JOB_EXECUTION_ENDED:
+                return execution
+            await waiter.wait(wait)
+        return await self._job_execution(account_id, id)
+
+    async def task_execution(self, account_id: str, id: str) -> TaskExecutionRecord:
+        """A task execution.
+
+        Raises:
+            NotFound: there is none.
+        """
+        execution = await self._store.read(lambda reads: reads.task_execution(account_id, id))
+        if execution is None:
+            raise NotFound(f"There is no task execution {id!r} in this account.")
+        return execution
+
+    async def job_executions(self, account_id: str, part: Part, job_id: str | None = None) -> list[JobExecutionRecord]:
+        """Job executions, newest first; those of one job if it is given."""
+        if job_id is None:
+            return await self._store.read(lambda reads: reads.job_executions_of_account(account_id, part))
+        return await self._store.read(lambda reads: reads.job_executions_of_job(account_id, job_id, part))
+
+    async def task_executions(self, account_id: str, id: str, part: Part) -> list[TaskExecutionRecord]:
+        """The task executions of a job execution, oldest first.
+
+        Raises:
+            NotFound: there is no such job execution.
+        """
+        await self._job_execution(account_id, id)
+        return await self._store.read(lambda reads: reads.task_executions_of_job(account_id, id, part))
+
+    async def _job_execution(self, account_id: str, id: str) -> JobExecutionRecord:
+        execution = await self._store.read(lambda reads: reads.job_execution(account_id, id))
+        if execution is None:
+            raise NotFound(f"There is no job execution {id!r} in this account.")
+        return execution
+
+    async def _hand_back(self, taken: list[TaskExecutionRecord]) -> None:
+        """Nobody is there to take it: it waits again, for the next."""
+        await self.report_all(
+            [Report(account_id=one.account_id, id=one.id, status="SCHEDULED", lease=one.lease) for one in taken]
+        )

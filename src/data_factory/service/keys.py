@@ -1,0 +1,151 @@
+"""Accounts and their API keys. Only the SHA-256 of a key is kept; a key has 256 bits of chance, so that is enough."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Awaitable
+from typing import Final
+
+import msgspec
+
+from data_factory.model.errors import NotFound, Unauthorized
+from data_factory.model.ids import NewId
+from data_factory.model.records import AccountRecord, ApiKeyRecord, PipelineRecord
+from data_factory.service.clock import Clock
+from data_factory.service.paging import Part
+from data_factory.store.promises import Store, Transaction
+
+PREFIX: Final = "df_"
+ENVIRONMENT: Final = "environment"
+"""The title of the key that `DATA_FACTORY_API_KEY` sets."""
+
+_REMEMBERED: Final = 10_000
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who makes a request: an account, by one of its keys."""
+
+    account_id: str
+    key_id: str
+
+
+class Keys:
+    """Who may use the platform."""
+
+    def __init__(self, store: Store, clock: Clock, new_id: NewId) -> None:
+        self._store = store
+        self._clock = clock
+        self._new_id = new_id
+        self._callers: dict[str, Caller] = {}
+
+    async def prepare(self, fixed: str | None) -> str | None:
+        """Make the account, its default pipeline and its first key, if this is the first start.
+
+        `fixed` is a key that is to be valid (and replaces the one given so before); without it the first start makes
+        one, which is returned, now and never again.
+        """
+        return await self._store.write(lambda transaction: self._prepare(transaction, fixed))
+
+    async def caller(self, key: str) -> Caller:
+        """Whose key this is.
+
+        Raises:
+            Unauthorized: nobody's.
+        """
+        hash = _hash(key)
+        caller = self._callers.get(hash)
+        if caller is None:
+            record = await self._store.read(lambda reads: reads.api_key_by_hash(hash))
+            if record is None:
+                raise Unauthorized("The API key is not valid: it is not known, or it was revoked.")
+            caller = Caller(record.account_id, record.id)
+            if len(self._callers) < _REMEMBERED:
+                self._callers[hash] = caller
+        return caller
+
+    async def create(self, account_id: str, title: str) -> tuple[ApiKeyRecord, str]:
+        """A new key, and its record."""
+        record, key = self._made(account_id, title, PREFIX + secrets.token_urlsafe(32))
+        await self._store.write(lambda transaction: transaction.insert_api_key(record))
+        return record, key
+
+    async def list(self, account_id: str, part: Part) -> list[ApiKeyRecord]:
+        """The keys that are valid, newest first."""
+        return await self._store.read(lambda reads: reads.api_keys_of_account(account_id, part))
+
+    async def revoke(self, account_id: str, id: str) -> ApiKeyRecord:
+        """End a key, from now on.
+
+        Raises:
+            NotFound: there is none.
+        """
+
+        async def work(transaction: Transaction) -> ApiKeyRecord:
+            record = await transaction.api_key(account_id, id)
+            if record is None:
+                raise NotFound(f"There is no API key {id!r} in this account.")
+            await transaction.revoke_api_key(account_id, id, self._clock())
+            return record
+
+        record = await self._store.write(work)
+        self._callers.pop(record.hash, None)
+        return record
+
+    def _prepare(self, transaction: Transaction, fixed: str | None) -> Awaitable[str | None]:
+        async def work() -> str | None:
+            account = await transaction.first_account()
+            first = account is None
+            if account is None:
+                account = await self._first_account(transaction)
+            if fixed is not None:
+                await self._set_environment_key(transaction, account.id, fixed)
+                return None
+            if not first:
+                return None
+            record, key = self._made(account.id, "admin", PREFIX + secrets.token_urlsafe(32))
+            await transaction.insert_api_key(record)
+            return key
+
+        return work()
+
+    async def _first_account(self, transaction: Transaction) -> AccountRecord:
+        now = self._clock()
+        account = AccountRecord(id=self._new_id(), title="default", created_at=now)
+        await transaction.insert_account(account)
+        await transaction.insert_pipeline(
+            PipelineRecord(
+                id=self._new_id(),
+                account_id=account.id,
+                title="default",
+                slots=1,
+                is_default=1,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+        return account
+
+    async def _set_environment_key(self, transaction: Transaction, account_id: str, key: str) -> None:
+        if await transaction.api_key_by_hash(_hash(key)) is not None:
+            return
+        for old in await transaction.api_keys_by_title(account_id, ENVIRONMENT):
+            await transaction.revoke_api_key(account_id, old.id, self._clock())
+        record, _ = self._made(account_id, ENVIRONMENT, key)
+        await transaction.insert_api_key(record)
+
+    def _made(self, account_id: str, title: str, key: str) -> tuple[ApiKeyRecord, str]:
+        record = ApiKeyRecord(
+            id=self._new_id(),
+            account_id=account_id,
+            title=title,
+            prefix=key[:6],
+            hash=_hash(key),
+            created_at=self._clock(),
+            revoked_at=None,
+        )
+        return record, key
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()

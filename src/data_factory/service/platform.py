@@ -1,0 +1,71 @@
+"""The platform put together: its verbs, its loops, its beginning and its end."""
+
+from __future__ import annotations
+
+import asyncio
+
+from data_factory.model.ids import IdMaker, NewId
+from data_factory.service.batch import Effects
+from data_factory.service.catalog import Catalog
+from data_factory.service.clock import Clock, wall_clock
+from data_factory.service.commands import FillSlots
+from data_factory.service.dispatcher import Dispatcher
+from data_factory.service.executions import Executions
+from data_factory.service.keys import Keys
+from data_factory.service.timers import Timers
+from data_factory.service.waiting_room import WaitingRoom
+from data_factory.store.promises import Reads, Store
+
+
+class Platform:
+    """A Data Factory on a store.
+
+    platform = Platform(SqliteStore(Path(".data-factory")))
+    key = await platform.start()
+    …
+    await platform.stop()
+    """
+
+    def __init__(self, store: Store, clock: Clock = wall_clock, new_id: NewId | None = None) -> None:
+        self.new_id = new_id or IdMaker(clock)
+        self.store = store
+        self.room = WaitingRoom()
+        self.dispatcher = Dispatcher(store, clock, self.new_id, self._tell)
+        self.timers = Timers(store, self.dispatcher, clock)
+        self.executions = Executions(store, self.dispatcher, self.room)
+        self.catalog = Catalog(store, self.dispatcher, clock, self.new_id)
+        self.keys = Keys(store, clock, self.new_id)
+        self._filling: set[asyncio.Task[None]] = set()
+
+    async def start(self, fixed_key: str | None = None) -> str | None:
+        """Begin; returns the admin key that the very first start makes (see `Keys.prepare`)."""
+        made = await self.keys.prepare(fixed_key)
+        await self._fill(tuple(await self.store.read(_waiting_pipelines)))
+        self.timers.start()
+        return made
+
+    async def stop(self) -> None:
+        """Finish what was asked, and close the store. Whoever still waits is answered."""
+        await self.timers.stop()
+        await self.dispatcher.stop()
+        await self.store.close()
+
+    def _tell(self, effects: Effects) -> None:
+        """Wake those who wait for what a transaction has done."""
+        for task_id, count in effects.claimable.items():
+            self.room.wake(task_id, count)
+        for execution_id in effects.ended:
+            self.room.wake(execution_id)
+        self.timers.note(effects.next_timer)
+        if effects.unfilled:
+            task = asyncio.create_task(self._fill(effects.unfilled))
+            self._filling.add(task)
+            task.add_done_callback(self._filling.discard)
+
+    async def _fill(self, pipeline_ids: tuple[str, ...]) -> None:
+        if pipeline_ids:
+            await self.dispatcher.submit(FillSlots(pipeline_ids))
+
+
+async def _waiting_pipelines(reads: Reads) -> list[str]:
+    return await reads.waiting_pipelines()

@@ -1,0 +1,77 @@
+"""The loop of time: what comes due is done when it is due, and nothing is asked of the store in between."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Final
+
+from data_factory.model.errors import DataFactoryError
+from data_factory.service.clock import Clock
+from data_factory.service.commands import FireTimers
+from data_factory.service.dispatcher import Dispatcher
+from data_factory.store.promises import Reads, Store
+
+log = logging.getLogger(__name__)
+
+LOOK_AT_CLOCK_S: Final = 30.0
+"""The longest sleep, so that a clock that is set forward is noticed. Looking at the clock costs no statement."""
+
+RETRY_S: Final = 1.0
+
+
+class Timers:
+    """Fires leases, retries and timeouts when they are due."""
+
+    def __init__(self, store: Store, dispatcher: Dispatcher, clock: Clock) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._next: int | None = None
+        self._earlier = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+
+    def note(self, at: int | None) -> None:
+        """There is a timer that comes due at this time."""
+        if at is not None and (self._next is None or at < self._next):
+            self._next = at
+            self._earlier.set()
+
+    def start(self) -> None:
+        """Begin: first with what came due while nobody was looking."""
+        self._loop = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End the loop."""
+        if self._loop is not None:
+            self._loop.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._loop
+
+    async def run_once(self) -> None:
+        """Do all that is due now, and find out when the next is."""
+        while await self._dispatcher.submit(FireTimers()):
+            pass
+        self._next = None
+        self.note(await self._store.read(_next_timer))
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.run_once()
+                await self._until_due()
+            except DataFactoryError:
+                log.exception("the timers could not be fired; trying again")
+                await asyncio.sleep(RETRY_S)
+
+    async def _until_due(self) -> None:
+        while self._next is None or self._clock() < self._next:
+            ahead = None if self._next is None else (self._next - self._clock()) / 1000
+            self._earlier.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._earlier.wait(), min(ahead or LOOK_AT_CLOCK_S, LOOK_AT_CLOCK_S))
+
+
+async def _next_timer(reads: Reads) -> int | None:
+    return await reads.next_timer()

@@ -1,0 +1,248 @@
+"""The rows that the commands of one transaction touch: as they were read, and as they are to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+
+from data_factory.engine.decider import Outcome, Run
+from data_factory.engine.graph import Graph, reference_of
+from data_factory.model.definitions import TaskDefinition
+from data_factory.model.records import (
+    IdempotencyRecord,
+    JobExecutionRecord,
+    JobRecord,
+    PipelineRecord,
+    TaskExecutionRecord,
+    TaskRecord,
+)
+from data_factory.model.status import TASK_EXECUTION_ENDED
+from data_factory.service.commands import Cancel, Claim, Command, FillSlots, FireTimers, Launch, Report, Resize
+from data_factory.service.graphs import Graphs, Version
+from data_factory.store.promises import Transaction
+
+R = TypeVar("R", JobExecutionRecord, TaskExecutionRecord)
+
+_decode_task = msgspec.json.Decoder(TaskDefinition).decode
+
+
+class Rows(Generic[R]):
+    """The rows of one table: `read` as the store had them, `now` as they are to be."""
+
+    def __init__(self) -> None:
+        self.read: dict[str, R] = {}
+        self.now: dict[str, R] = {}
+
+    def add(self, rows: Iterable[R]) -> None:
+        """Rows that the store has; what was changed meanwhile stays changed."""
+        for row in rows:
+            self.read.setdefault(row.id, row)
+            self.now.setdefault(row.id, row)
+
+    def put(self, row: R) -> None:
+        """A row that is new or changed."""
+        self.now[row.id] = row
+
+    def new(self) -> list[R]:
+        """The rows that the store does not have yet."""
+        return [row for id, row in self.now.items() if id not in self.read]
+
+    def changed(self) -> list[tuple[R, R]]:
+        """The rows that the store has otherwise: as read, and as they are to be."""
+        return [(old, self.now[id]) for id, old in self.read.items() if self.now[id] is not old]
+
+
+class World:
+    """What is known while the commands of one transaction are decided."""
+
+    def __init__(self, transaction: Transaction, graphs: Graphs) -> None:
+        self._transaction = transaction
+        self._graphs_kept = graphs
+        self._graphs: dict[Version, Graph] = {}
+        self._results: dict[str, list[str]] = {}
+        self.jobs: dict[str, JobRecord] = {}
+        self.tasks: dict[str, TaskRecord] = {}
+        self.definitions: dict[str, TaskDefinition] = {}
+        self.pipelines: dict[str, PipelineRecord] = {}
+        self.resized: dict[str, PipelineRecord] = {}
+        self.executions: Rows[JobExecutionRecord] = Rows()
+        self.task_executions: Rows[TaskExecutionRecord] = Rows()
+        self.idempotency: dict[tuple[str, str], IdempotencyRecord] = {}
+        self.idempotency_new: list[IdempotencyRecord] = []
+        self.due_task_executions: list[str] = []
+        self.due_executions: list[str] = []
+        self._running_read: dict[str, int] = {}
+
+    # -- what the decisions ask
+
+    def graph_of(self, execution: JobExecutionRecord) -> Graph:
+        """The job version that an execution runs."""
+        return self._graphs[execution.job_id, execution.job_version]
+
+    def run_of(self, execution_id: str) -> Run:
+        """An execution, for the decider."""
+        execution = self.executions.now[execution_id]
+        results = (self.task_executions.now[id] for id in self._results.get(execution_id, ()))
+        return Run(
+            execution=execution,
+            graph=self.graph_of(execution),
+            tasks=self.definitions,
+            results={reference_of(result.path): result for result in results},
+        )
+
+    def active_of(self, execution_id: str) -> list[TaskExecutionRecord]:
+        """The task executions of one job execution that have not ended, among those loaded or made here."""
+        return [
+            row
+            for row in self.task_executions.now.values()
+            if row.job_execution_id == execution_id and row.status not in TASK_EXECUTION_ENDED
+        ]
+
+    def apply(self, outcome: Outcome) -> None:
+        """Take over what the decider has decided."""
+        self.executions.put(outcome.execution)
+        for row in outcome.task_executions:
+            self.task_executions.put(row)
+
+    def running(self, pipeline_id: str) -> int:
+        """How many executions of a pipeline are running now."""
+        started_less_ended = sum(
+            (row.status == "RUNNING") - (id in self.executions.read and self.executions.read[id].status == "RUNNING")
+            for id, row in self.executions.now.items()
+            if row.pipeline_id == pipeline_id
+        )
+        return self._running_read.get(pipeline_id, 0) + started_less_ended
+
+    def free_slots(self, pipeline_id: str) -> int:
+        """How many more executions may run in a pipeline now; below 0 after it was made smaller."""
+        pipeline = self.resized.get(pipeline_id, self.pipelines[pipeline_id])
+        return pipeline.slots - self.running(pipeline_id)
+
+    def limit_of(self, task_id: str) -> int:
+        """How many executions of a task may be in progress at a time; 0 is no limit."""
+        return self.definitions[task_id].concurrent_exec_limit
+
+    # -- loading
+
+    async def load(self, commands: Sequence[Command], now: int) -> None:
+        """Load the rows that the commands touch, a statement a kind of row."""
+        launches = [command for command in commands if isinstance(command, Launch)]
+        reports = [command for command in commands if isinstance(command, Report)]
+        cancels = [command for command in commands if isinstance(command, Cancel)]
+        await self._load_idempotency(launches)
+        await self._load_reported(reports)
+        for command in commands:
+            match command:
+                case FireTimers(limit=limit):
+                    await self._load_due(now, limit)
+                case Resize(pipeline=pipeline):
+                    self.pipelines[pipeline.id] = pipeline
+        stopped = {cancel.id for cancel in cancels} | set(self.due_executions)
+        await self._load_executions(stopped)
+        if stopped:
+            self.task_executions.add(await self._transaction.active_task_executions(stopped))
+        job_ids = {launch.job_id for launch in launches}
+        if job_ids:
+            self.jobs = {job.id: job for job in await self._transaction.jobs_by_id(job_ids)}
+        filled = {id for command in commands if isinstance(command, FillSlots) for id in command.pipeline_ids}
+        await self._load_pipelines(filled)
+        await self.load_graphs(())
+        await self._load_results(reports)
+        await self._load_tasks({id for command in commands if isinstance(command, Claim) for id in command.task_ids})
+
+    async def load_pending(self, pipeline_ids: Iterable[str], limit: int) -> list[JobExecutionRecord]:
+        """The oldest that the store has waiting in these pipelines, with all that starting them needs."""
+        rows = await self._transaction.pending_job_executions(pipeline_ids, limit)
+        self.executions.add(rows)
+        await self.load_graphs(rows)
+        await self._load_tasks(())
+        return rows
+
+    async def load_graphs(self, rows: Iterable[JobExecutionRecord]) -> None:
+        """The graphs of these executions, of those known, and of the jobs to be launched."""
+        versions = {(row.job_id, row.job_version) for row in (*rows, *self.executions.now.values())}
+        versions |= {(job.id, job.version) for job in self.jobs.values()}
+        wanted = versions - self._graphs.keys()
+        if wanted:
+            self._graphs |= await self._graphs_kept.load(self._transaction, wanted)
+
+    async def _load_idempotency(self, launches: Iterable[Launch]) -> None:
+        pairs = {(launch.account_id, launch.idempotency.key) for launch in launches if launch.idempotency}
+        if pairs:
+            records = await self._transaction.idempotency_keys(pairs)
+            self.idempotency = {(record.account_id, record.key): record for record in records}
+            await self._load_executions({record.resource_id for record in records})
+
+    async def _load_reported(self, reports: Iterable[Report]) -> None:
+        ids = {report.id for report in reports}
+        if ids:
+            self.task_executions.add(await self._transaction.task_executions_by_id(ids))
+            ending = {report.id for report in reports if report.status not in ("IN_PROGRESS", "SCHEDULED")}
+            rows = (self.task_executions.now[id] for id in ending & self.task_executions.now.keys())
+            await self._load_executions({row.job_execution_id for row in rows if row.status == "IN_PROGRESS"})
+
+    async def _load_due(self, now: int, limit: int) -> None:
+        tasks = await self._transaction.due_task_executions(now, limit)
+        jobs = await self._transaction.due_job_executions(now, limit)
+        self.task_executions.add(tasks)
+        self.executions.add(jobs)
+        self.due_task_executions = [row.id for row in tasks]
+        self.due_executions = [row.id for row in jobs]
+        await self._load_executions({row.job_execution_id for row in tasks})
+
+    async def _load_executions(self, ids: set[str]) -> None:
+        missing = ids - self.executions.now.keys()
+        if missing:
+            self.executions.add(await self._transaction.job_executions_by_id(missing))
+
+    async def _load_pipelines(self, ids: set[str]) -> None:
+        wanted = {row.pipeline_id for row in self.executions.now.values()}
+        wanted |= {job.pipeline_id for job in self.jobs.values()} | ids
+        missing = wanted - self.pipelines.keys()
+        if missing:
+            self.pipelines |= {row.id: row for row in await self._transaction.pipelines_by_id(missing)}
+        if self.pipelines:
+            self._running_read = await self._transaction.running_counts(self.pipelines)
+
+    async def _load_results(self, reports: Iterable[Report]) -> None:
+        """What the steps that follow may read: only the references that their expressions name."""
+        may_fail = dict.fromkeys(self.due_task_executions, True)
+        may_fail |= {report.id: report.status != "COMPLETED" for report in reports}
+        pairs: set[tuple[str, str]] = set()
+        for id, failing in may_fail.items():
+            row = self.task_executions.now.get(id)
+            execution = self.executions.now.get(row.job_execution_id) if row else None
+            if row is not None and execution is not None:
+                reads = self.graph_of(execution).reads_after(row.path, may_fail=failing)
+                pairs |= {(execution.id, reference) for reference in reads if reference != row.path}
+        if pairs:
+            rows = await self._transaction.latest_task_executions(pairs)
+            self.task_executions.add(rows)
+            for row in rows:
+                self._results.setdefault(row.job_execution_id, []).append(row.id)
+
+    async def _load_tasks(self, claimed: Iterable[str]) -> None:
+        """The task definitions that a retry, a next step, a start or a claim needs."""
+        wanted = set(claimed)
+        for row in self.task_executions.now.values():
+            wanted.add(row.task_id)
+            execution = self.executions.now.get(row.job_execution_id)
+            if execution is not None:
+                graph = self.graph_of(execution)
+                following = graph.step(row.path).following
+                if following is not None:
+                    wanted.add(graph.steps[following].task_id)
+        for execution in self.executions.now.values():
+            if execution.status == "PENDING":
+                graph = self.graph_of(execution)
+                wanted.add(graph.steps[graph.first].task_id)
+        for job in self.jobs.values():
+            graph = self._graphs[job.id, job.version]
+            wanted.add(graph.steps[graph.first].task_id)
+        missing = wanted - self.tasks.keys()
+        if missing:
+            for task in await self._transaction.tasks_by_id(missing):
+                self.tasks[task.id] = task
+                self.definitions[task.id] = _decode_task(task.definition)

@@ -1,0 +1,186 @@
+"""What a store does. One conformance suite holds every store to it.
+
+A store is handed *work*, a coroutine function that takes a transaction, reads what it needs, and writes what follows.
+All of one work's writes are kept, durably, or none is. Work does nothing else that waits, so that a store may run it
+wherever its connection lives: the verbs below are the only awaits in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
+
+from data_factory.model.errors import Unavailable
+from data_factory.model.records import (
+    AccountRecord,
+    ApiKeyRecord,
+    IdempotencyRecord,
+    JobExecutionRecord,
+    JobRecord,
+    JobVersionRecord,
+    PipelineRecord,
+    TaskExecutionRecord,
+    TaskRecord,
+)
+
+T = TypeVar("T")
+Pair = tuple[str, str]
+
+
+class StoreUnavailable(Unavailable):
+    """The store cannot be written to at the moment: try again."""
+
+
+class StaleWrite(Exception):
+    """A row was not in the state that a write expected: nothing of the transaction is kept."""
+
+
+class Slice(Protocol):
+    """A part of a list: what comes after `cursor` (an id), without the first `offset`, at most `limit`."""
+
+    @property
+    def cursor(self) -> str | None: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def limit(self) -> int: ...
+
+
+class Reads(Protocol):
+    """What can be asked of a store. Lists of an account are newest first; a job execution's tasks are oldest first."""
+
+    async def first_account(self) -> AccountRecord | None: ...
+
+    async def api_key_by_hash(self, hash: str) -> ApiKeyRecord | None: ...
+    async def api_key(self, account_id: str, id: str) -> ApiKeyRecord | None: ...
+    async def api_keys_by_title(self, account_id: str, title: str) -> list[ApiKeyRecord]: ...
+    async def api_keys_of_account(self, account_id: str, part: Slice) -> list[ApiKeyRecord]: ...
+
+    async def pipelines_by_id(self, ids: Iterable[str]) -> list[PipelineRecord]: ...
+    async def default_pipeline(self, account_id: str) -> PipelineRecord | None: ...
+    async def pipelines_of_account(self, account_id: str, part: Slice) -> list[PipelineRecord]: ...
+
+    async def tasks_by_id(self, ids: Iterable[str]) -> list[TaskRecord]:
+        """These tasks; the deleted ones too, for executions that still need them."""
+        ...
+
+    async def tasks_by_key(self, account_id: str, keys: Iterable[str]) -> list[TaskRecord]: ...
+    async def tasks_of_account(self, account_id: str, part: Slice) -> list[TaskRecord]: ...
+
+    async def jobs_by_id(self, ids: Iterable[str]) -> list[JobRecord]: ...
+    async def job_by_key(self, account_id: str, key: str) -> JobRecord | None: ...
+    async def jobs_using_task(self, task_id: str) -> list[JobRecord]: ...
+    async def jobs_of_account(self, account_id: str, part: Slice) -> list[JobRecord]: ...
+    async def job_versions(self, pairs: Iterable[tuple[str, int]]) -> list[JobVersionRecord]: ...
+
+    async def job_execution(self, account_id: str, id: str) -> JobExecutionRecord | None: ...
+    async def job_executions_of_account(self, account_id: str, part: Slice) -> list[JobExecutionRecord]: ...
+    async def job_executions_of_job(self, account_id: str, job_id: str, part: Slice) -> list[JobExecutionRecord]: ...
+
+    async def task_execution(self, account_id: str, id: str) -> TaskExecutionRecord | None: ...
+    async def task_executions_of_job(
+        self, account_id: str, job_execution_id: str, part: Slice
+    ) -> list[TaskExecutionRecord]: ...
+
+    async def waiting_pipelines(self) -> list[str]:
+        """The ids of the pipelines in which something waits for a slot."""
+        ...
+
+    async def next_timer(self) -> int | None:
+        """When the next timer of any execution is due; None when there is none."""
+        ...
+
+    async def idempotency_keys(self, pairs: Iterable[Pair]) -> list[IdempotencyRecord]:
+        """These keys: `pairs` of account id and key."""
+        ...
+
+
+class Transaction(Reads, Protocol):
+    """What can be done in one transaction. Rows that are read for a change stay as read until it ends."""
+
+    async def insert_account(self, account: AccountRecord) -> None: ...
+    async def insert_api_key(self, key: ApiKeyRecord) -> None: ...
+    async def revoke_api_key(self, account_id: str, id: str, now: int) -> None: ...
+    async def insert_pipeline(self, pipeline: PipelineRecord) -> None: ...
+    async def update_pipelines(self, pipelines: Sequence[PipelineRecord]) -> None: ...
+    async def insert_task(self, task: TaskRecord) -> None: ...
+    async def update_task(self, task: TaskRecord) -> None: ...
+    async def insert_job(self, job: JobRecord, version: JobVersionRecord, task_ids: Iterable[str]) -> None: ...
+    async def update_job(self, job: JobRecord, version: JobVersionRecord, task_ids: Iterable[str]) -> None:
+        """Publish the next version of a job.
+
+        Raises:
+            StaleWrite: another publication came in between.
+        """
+        ...
+
+    async def job_executions_by_id(self, ids: Iterable[str]) -> list[JobExecutionRecord]: ...
+    async def pending_job_executions(self, pipeline_ids: Iterable[str], limit: int) -> list[JobExecutionRecord]:
+        """Those that wait for a slot, in the order of their launch; at most `limit` of each pipeline."""
+        ...
+
+    async def running_counts(self, pipeline_ids: Iterable[str]) -> dict[str, int]:
+        """How many run in each pipeline, counted from the rows."""
+        ...
+
+    async def due_job_executions(self, now: int, limit: int) -> list[JobExecutionRecord]: ...
+    async def insert_job_executions(self, rows: Sequence[JobExecutionRecord]) -> None: ...
+    async def update_job_executions(self, rows: Sequence[tuple[JobExecutionRecord, JobExecutionRecord]]) -> None:
+        """Change rows: pairs of what a row was read as and what it is to be.
+
+        Raises:
+            StaleWrite: a row's status is not what it was read as.
+        """
+        ...
+
+    async def task_executions_by_id(self, ids: Iterable[str]) -> list[TaskExecutionRecord]: ...
+    async def latest_task_executions(self, pairs: Iterable[Pair]) -> list[TaskExecutionRecord]:
+        """The latest attempt at each path: `pairs` of job execution id and path."""
+        ...
+
+    async def active_task_executions(self, job_execution_ids: Iterable[str]) -> list[TaskExecutionRecord]: ...
+    async def claimable_task_executions(self, task_ids: Iterable[str], limit: int) -> list[TaskExecutionRecord]:
+        """Those that wait for a worker, oldest first; at most `limit` of each task."""
+        ...
+
+    async def claimed_task_executions(self, pairs: Iterable[Pair]) -> list[TaskExecutionRecord]:
+        """What is held under a claim: `pairs` of task id and claim id."""
+        ...
+
+    async def in_progress_counts(self, task_ids: Iterable[str]) -> dict[str, int]:
+        """How many executions of each task are held by workers, counted from the rows."""
+        ...
+
+    async def due_task_executions(self, now: int, limit: int) -> list[TaskExecutionRecord]: ...
+    async def insert_task_executions(self, rows: Sequence[TaskExecutionRecord]) -> None: ...
+    async def update_task_executions(self, rows: Sequence[tuple[TaskExecutionRecord, TaskExecutionRecord]]) -> None:
+        """Change rows: pairs of what a row was read as and what it is to be.
+
+        Raises:
+            StaleWrite: a row's status or lease is not what it was read as.
+        """
+        ...
+
+    async def insert_idempotency_keys(self, rows: Sequence[IdempotencyRecord], forget_before: int) -> None:
+        """Keep these, and forget some of those made before `forget_before`."""
+        ...
+
+
+class Store(Protocol):
+    """A place where everything is kept."""
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run `work` in one transaction; when this returns, what it wrote survives a power cut.
+
+        Raises:
+            StoreUnavailable: it could not be kept; nothing of it was.
+        """
+        ...
+
+    async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:
+        """Run `work` on one consistent state, without waiting for writers."""
+        ...
+
+    async def close(self) -> None:
+        """Let the work in hand end, and close."""
+        ...

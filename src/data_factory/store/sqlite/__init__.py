@@ -1,0 +1,116 @@
+"""Everything in one SQLite file: one thread that writes, a few connections that read beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from data_factory.store.promises import Reads, StoreUnavailable, Transaction
+from data_factory.store.sqlite.database import FILE_NAME, connect, connect_reader, migrate
+from data_factory.store.sqlite.transaction import SqliteTransaction, run_now
+
+T = TypeVar("T")
+Job = tuple[Callable[[Transaction], Awaitable[Any]], "asyncio.Future[Any]"]
+
+READERS: Final = 4
+
+
+class SqliteStore:
+    """The store on one file in `directory`, which is made if it does not exist.
+
+    Use it from one event loop; only one process may have it open (see `service.lock`).
+    """
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._path = directory / FILE_NAME
+        self._connection = connect(self._path)
+        migrate(self._connection)
+        self._transaction = SqliteTransaction(self._connection)
+        self._work: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write_all, name="data-factory-writer", daemon=True)
+        self._writer.start()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="data-factory-reader")
+        self._reader = threading.local()
+        self._open: list[sqlite3.Connection] = []
+
+    @property
+    def statements_run(self) -> int:
+        """How many statements the writer has run: what a benchmark counts."""
+        return self._transaction.statements_run
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run `work` in the writer's thread, in a transaction of its own."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._work.put((work, future))
+        return await future
+
+    async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:
+        """Run `work` on a reader's connection; it sees the last commit."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_now, work)
+
+    async def close(self) -> None:
+        """Let the work in hand end, and close every connection."""
+        self._work.put(None)
+        await asyncio.to_thread(self._writer.join)
+        self._readers.shutdown()
+        for connection in (*self._open, self._connection):
+            connection.close()
+
+    def _write_all(self) -> None:
+        while (job := self._work.get()) is not None:
+            work, future = job
+            try:
+                result, error = self._write_now(work), None
+            except BaseException as caught:  # whatever it is, the caller is waiting for it
+                result, error = None, caught
+            future.get_loop().call_soon_threadsafe(_answer, future, result, error)
+
+    def _write_now(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = run_now(work(self._transaction))
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        except (sqlite3.OperationalError, sqlite3.InterfaceError) as error:
+            raise StoreUnavailable from error
+        return result
+
+    def _read_now(self, work: Callable[[Reads], Awaitable[T]]) -> T:
+        connection = self._reader_connection()
+        try:
+            connection.execute("BEGIN")
+            try:
+                return run_now(work(self._reader.transaction))
+            finally:
+                connection.execute("COMMIT")
+        except (sqlite3.OperationalError, sqlite3.InterfaceError) as error:
+            raise StoreUnavailable from error
+
+    def _reader_connection(self) -> sqlite3.Connection:
+        """The connection of this reader's thread."""
+        connection: sqlite3.Connection | None = getattr(self._reader, "connection", None)
+        if connection is None:
+            connection = self._reader.connection = connect_reader(self._path)
+            self._reader.transaction = SqliteTransaction(connection)
+            self._open.append(connection)
+        return connection
+
+
+def _answer(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if future.cancelled():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)

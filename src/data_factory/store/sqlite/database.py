@@ -1,0 +1,60 @@
+"""The file, its connections and its schema."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from data_factory.store.sqlite.statements import migrations
+
+FILE_NAME: Final = "data-factory.sqlite"
+
+_PRAGMAS: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # a commit is on the disk when it returns
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA cache_size = -65536",  # 64 MiB
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA journal_size_limit = 67108864",
+)
+
+
+class SchemaTooNew(Exception):
+    """The data was written by a newer version of Data Factory; this one cannot use it."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection for the writer."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """A connection that can only read, beside the writer."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA busy_timeout = 5000")
+    return connection
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema up to date, each migration in a transaction of its own.
+
+    Raises:
+        SchemaTooNew: the data was written by a newer version.
+    """
+    scripts = migrations()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    newest = scripts[-1][0]
+    if version > newest:
+        raise SchemaTooNew(
+            f"The data has schema {version}; this version of Data Factory knows {newest}. Install a newer one."
+        )
+    for number, script in scripts:
+        if number > version:
+            connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number:d};\nCOMMIT;")

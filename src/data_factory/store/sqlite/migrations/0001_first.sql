@@ -1,0 +1,171 @@
+-- The first schema. Times are milliseconds since the epoch, UTC. Payloads are JSON text.
+-- `seq` is the order of commits, which is what FIFO means here: ids carry a clock, and clocks jump.
+
+CREATE TABLE accounts (
+    id          TEXT PRIMARY KEY CHECK (length(id) = 24),
+    title       TEXT NOT NULL,
+    created_at  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE api_keys (
+    seq         INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE CHECK (length(id) = 24),
+    account_id  TEXT NOT NULL REFERENCES accounts (id),
+    title       TEXT NOT NULL,
+    prefix      TEXT NOT NULL,
+    hash        TEXT NOT NULL UNIQUE CHECK (length(hash) = 64),
+    created_at  INTEGER NOT NULL,
+    revoked_at  INTEGER
+) STRICT;
+
+CREATE TABLE pipelines (
+    seq         INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE CHECK (length(id) = 24),
+    account_id  TEXT NOT NULL REFERENCES accounts (id),
+    title       TEXT NOT NULL,
+    slots       INTEGER NOT NULL CHECK (slots >= 1),
+    is_default  INTEGER NOT NULL CHECK (is_default IN (0, 1)),
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX pipelines_of_account ON pipelines (account_id, seq);
+CREATE UNIQUE INDEX pipelines_default ON pipelines (account_id) WHERE is_default = 1;
+
+CREATE TABLE tasks (
+    seq         INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE CHECK (length(id) = 24),
+    account_id  TEXT NOT NULL REFERENCES accounts (id),
+    key         TEXT NOT NULL CHECK (key <> ''),
+    definition  TEXT NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    deleted_at  INTEGER
+) STRICT;
+CREATE UNIQUE INDEX tasks_key ON tasks (account_id, key) WHERE deleted_at IS NULL;
+CREATE INDEX tasks_of_account ON tasks (account_id, seq) WHERE deleted_at IS NULL;
+
+CREATE TABLE jobs (
+    seq         INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE CHECK (length(id) = 24),
+    account_id  TEXT NOT NULL REFERENCES accounts (id),
+    key         TEXT NOT NULL CHECK (key <> ''),
+    title       TEXT NOT NULL,
+    status      TEXT NOT NULL CHECK (status IN ('DRAFT', 'ACTIVE', 'INACTIVE')),
+    pipeline_id TEXT NOT NULL REFERENCES pipelines (id),
+    version     INTEGER NOT NULL CHECK (version >= 1),
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    UNIQUE (account_id, key)
+) STRICT;
+CREATE INDEX jobs_of_account ON jobs (account_id, seq);
+
+-- A publication is never changed: a running execution keeps the version that it started with.
+CREATE TABLE job_versions (
+    job_id      TEXT NOT NULL REFERENCES jobs (id),
+    version     INTEGER NOT NULL CHECK (version >= 1),
+    definition  TEXT NOT NULL,
+    task_ids    TEXT NOT NULL,
+    created_at  INTEGER NOT NULL,
+    PRIMARY KEY (job_id, version)
+) STRICT;
+
+-- Which tasks the present version of each job names.
+CREATE TABLE job_tasks (
+    job_id      TEXT NOT NULL REFERENCES jobs (id),
+    task_id     TEXT NOT NULL REFERENCES tasks (id),
+    PRIMARY KEY (task_id, job_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX job_tasks_of_job ON job_tasks (job_id);
+
+CREATE TABLE job_executions (
+    seq             INTEGER PRIMARY KEY,
+    id              TEXT NOT NULL UNIQUE CHECK (length(id) = 24),
+    account_id      TEXT NOT NULL,
+    job_id          TEXT NOT NULL,
+    job_version     INTEGER NOT NULL,
+    job_account_id  TEXT NOT NULL,
+    pipeline_id     TEXT NOT NULL,
+    status          TEXT NOT NULL CHECK (status IN
+        ('PENDING', 'RUNNING', 'COMPLETED', 'USER_ERROR', 'FAILED', 'TERMINATED', 'TIMEDOUT')),
+    origin          TEXT NOT NULL,
+    launched_by     TEXT NOT NULL,
+    created_at      INTEGER NOT NULL,
+    started_at      INTEGER,
+    ended_at        INTEGER,
+    deadline_at     INTEGER,
+    title           TEXT NOT NULL,
+    failure         TEXT,
+    input           TEXT NOT NULL,
+    output          TEXT NOT NULL,
+    CHECK ((ended_at IS NULL) = (status IN ('PENDING', 'RUNNING'))),
+    CHECK (status <> 'RUNNING' OR started_at IS NOT NULL),
+    CHECK (status = 'RUNNING' OR deadline_at IS NULL)
+) STRICT;
+CREATE INDEX job_executions_of_account ON job_executions (account_id, seq);
+CREATE INDEX job_executions_of_job ON job_executions (job_id, seq);
+CREATE INDEX job_executions_waiting ON job_executions (pipeline_id, seq) WHERE status = 'PENDING';
+CREATE INDEX job_executions_in_slots ON job_executions (pipeline_id) WHERE status = 'RUNNING';
+CREATE INDEX job_executions_deadline ON job_executions (deadline_at) WHERE deadline_at IS NOT NULL;
+
+CREATE TABLE task_executions (
+    seq              INTEGER PRIMARY KEY,
+    id               TEXT NOT NULL UNIQUE CHECK (length(id) = 24),
+    account_id       TEXT NOT NULL,
+    job_execution_id TEXT NOT NULL,
+    task_id          TEXT NOT NULL,
+    path             TEXT NOT NULL CHECK (path <> ''),
+    attempt          INTEGER NOT NULL CHECK (attempt >= 1),
+    status           TEXT NOT NULL CHECK (status IN
+        ('SCHEDULED', 'IN_PROGRESS', 'COMPLETED', 'COMPLETED_WITH_ERRORS', 'FAILED', 'FAILED_WITH_TERMINAL_ERROR',
+         'TIMED_OUT', 'CANCELED', 'SKIPPED')),
+    worker_id        TEXT,
+    claim_id         TEXT,
+    lease            TEXT,
+    lease_ms         INTEGER,
+    lease_expires_at INTEGER,
+    created_at       INTEGER NOT NULL,
+    updated_at       INTEGER NOT NULL,
+    available_at     INTEGER,
+    poll_timeout_at  INTEGER,
+    started_at       INTEGER,
+    timeout_at       INTEGER,
+    ended_at         INTEGER,
+    timer_at         INTEGER,
+    failure          TEXT,
+    warning          TEXT,
+    progress         TEXT,
+    input            TEXT NOT NULL,
+    output           TEXT NOT NULL,
+    UNIQUE (job_execution_id, path, attempt),
+    CHECK ((ended_at IS NULL) = (status IN ('SCHEDULED', 'IN_PROGRESS'))),
+    CHECK ((status = 'IN_PROGRESS') = (lease_expires_at IS NOT NULL)),
+    CHECK (status <> 'IN_PROGRESS' OR (lease IS NOT NULL AND timer_at IS NOT NULL)),
+    CHECK (status = 'SCHEDULED' OR (available_at IS NULL AND poll_timeout_at IS NULL)),
+    CHECK (ended_at IS NULL OR timer_at IS NULL)
+) STRICT;
+CREATE INDEX task_executions_claimable ON task_executions (task_id, seq)
+    WHERE status = 'SCHEDULED' AND available_at IS NULL;
+CREATE INDEX task_executions_claimed ON task_executions (task_id, claim_id) WHERE status = 'IN_PROGRESS';
+CREATE INDEX task_executions_timer ON task_executions (timer_at) WHERE timer_at IS NOT NULL;
+
+CREATE TABLE idempotency_keys (
+    account_id   TEXT NOT NULL,
+    key          TEXT NOT NULL,
+    fingerprint  TEXT NOT NULL,
+    resource_id  TEXT NOT NULL,
+    created_at   INTEGER NOT NULL,
+    PRIMARY KEY (account_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
+
+-- Terminal is terminal, whatever the code above believes.
+CREATE TRIGGER job_executions_terminal BEFORE UPDATE OF status ON job_executions
+WHEN OLD.ended_at IS NOT NULL
+BEGIN
+    SELECT RAISE(ABORT, 'a job execution that has ended does not change');
+END;
+CREATE TRIGGER task_executions_terminal BEFORE UPDATE OF status ON task_executions
+WHEN OLD.ended_at IS NOT NULL
+BEGIN
+    SELECT RAISE(ABORT, 'a task execution that has ended does not change');
+END;

@@ -1,0 +1,121 @@
+-- name: insert_account
+INSERT INTO accounts (id, title, created_at) VALUES (:id, :title, :created_at);
+
+-- name: first_account
+SELECT * FROM accounts ORDER BY created_at, id LIMIT 1;
+
+-- name: insert_api_key
+INSERT INTO api_keys (id, account_id, title, prefix, hash, created_at, revoked_at)
+VALUES (:id, :account_id, :title, :prefix, :hash, :created_at, :revoked_at);
+
+-- name: revoke_api_key
+UPDATE api_keys SET revoked_at = :now WHERE id = :id AND account_id = :account_id AND revoked_at IS NULL;
+
+-- name: api_key_by_hash
+SELECT * FROM api_keys WHERE hash = :hash AND revoked_at IS NULL;
+
+-- name: api_key
+SELECT * FROM api_keys WHERE id = :id AND account_id = :account_id AND revoked_at IS NULL;
+
+-- name: api_keys_by_title
+SELECT * FROM api_keys WHERE account_id = :account_id AND title = :title AND revoked_at IS NULL;
+
+-- name: api_keys_of_account
+SELECT * FROM api_keys
+WHERE account_id = :account_id AND revoked_at IS NULL
+    AND seq < coalesce((SELECT seq FROM api_keys WHERE id = :cursor), 9223372036854775807)
+ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+
+-- name: insert_pipeline
+INSERT INTO pipelines (id, account_id, title, slots, is_default, created_at, updated_at)
+VALUES (:id, :account_id, :title, :slots, :is_default, :created_at, :updated_at);
+
+-- name: update_pipelines
+UPDATE pipelines SET title = :title, slots = :slots, updated_at = :updated_at WHERE id = :id;
+
+-- name: pipelines_by_id
+SELECT * FROM pipelines WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: default_pipeline
+SELECT * FROM pipelines WHERE account_id = :account_id AND is_default = 1;
+
+-- name: pipelines_of_account
+SELECT * FROM pipelines
+WHERE account_id = :account_id
+    AND seq < coalesce((SELECT seq FROM pipelines WHERE id = :cursor), 9223372036854775807)
+ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+
+-- name: insert_task
+INSERT INTO tasks (id, account_id, key, definition, created_at, updated_at, deleted_at)
+VALUES (:id, :account_id, :key, :definition, :created_at, :updated_at, :deleted_at);
+
+-- name: update_task
+UPDATE tasks SET key = :key, definition = :definition, updated_at = :updated_at, deleted_at = :deleted_at
+WHERE id = :id AND deleted_at IS NULL;
+
+-- name: tasks_by_id
+-- Deleted ones too: a running execution may still need them.
+SELECT * FROM tasks WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: tasks_by_key
+SELECT * FROM tasks
+WHERE account_id = :account_id AND key IN (SELECT value FROM json_each(:keys)) AND deleted_at IS NULL;
+
+-- name: tasks_of_account
+SELECT * FROM tasks
+WHERE account_id = :account_id AND deleted_at IS NULL
+    AND seq < coalesce((SELECT seq FROM tasks WHERE id = :cursor), 9223372036854775807)
+ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+
+-- name: insert_job
+INSERT INTO jobs (id, account_id, key, title, status, pipeline_id, version, created_at, updated_at)
+VALUES (:id, :account_id, :key, :title, :status, :pipeline_id, :version, :created_at, :updated_at);
+
+-- name: update_job
+UPDATE jobs SET key = :key, title = :title, status = :status, pipeline_id = :pipeline_id, version = :version,
+    updated_at = :updated_at
+WHERE id = :id AND version = :version - 1;
+
+-- name: insert_job_version
+INSERT INTO job_versions (job_id, version, definition, task_ids, created_at)
+VALUES (:job_id, :version, :definition, :task_ids, :created_at);
+
+-- name: delete_job_tasks
+DELETE FROM job_tasks WHERE job_id = :job_id;
+
+-- name: insert_job_tasks
+INSERT INTO job_tasks (job_id, task_id) SELECT :job_id, value FROM json_each(:task_ids);
+
+-- name: jobs_by_id
+SELECT * FROM jobs WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: job_by_key
+SELECT * FROM jobs WHERE account_id = :account_id AND key = :key;
+
+-- name: jobs_using_task
+SELECT j.* FROM job_tasks AS u JOIN jobs AS j ON j.id = u.job_id WHERE u.task_id = :task_id ORDER BY j.seq LIMIT 10;
+
+-- name: jobs_of_account
+SELECT * FROM jobs
+WHERE account_id = :account_id
+    AND seq < coalesce((SELECT seq FROM jobs WHERE id = :cursor), 9223372036854775807)
+ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+
+-- name: job_versions
+-- `pairs` is [[job_id, version], …].
+SELECT v.* FROM json_each(:pairs) AS p
+JOIN job_versions AS v ON v.job_id = p.value ->> 0 AND v.version = p.value ->> 1;
+
+-- name: insert_idempotency_keys
+INSERT INTO idempotency_keys (account_id, key, fingerprint, resource_id, created_at)
+VALUES (:account_id, :key, :fingerprint, :resource_id, :created_at);
+
+-- name: forget_idempotency_keys
+DELETE FROM idempotency_keys WHERE (account_id, key) IN (
+    SELECT account_id, key FROM idempotency_keys WHERE created_at < :before ORDER BY created_at LIMIT 100
+);
+
+-- name: idempotency_keys
+-- `pairs` is [[account_id, key], …].
+SELECT i.* FROM json_each(:pairs) AS p
+JOIN idempotency_keys AS i ON i.account_id = p.value ->> 0 AND i.key = p.value ->> 1;

@@ -1,0 +1,56 @@
+-- name: insert_job_executions
+INSERT INTO job_executions (
+    id, account_id, job_id, job_version, job_account_id, pipeline_id, status, origin, launched_by, created_at,
+    started_at, ended_at, deadline_at, title, failure, input, output
+) VALUES (
+    :id, :account_id, :job_id, :job_version, :job_account_id, :pipeline_id, :status, :origin, :launched_by, :created_at,
+    :started_at, :ended_at, :deadline_at, :title, :failure, :input, :output
+);
+
+-- name: update_job_executions
+UPDATE job_executions SET
+    status = :status, started_at = :started_at, ended_at = :ended_at, deadline_at = :deadline_at, failure = :failure,
+    output = :output
+WHERE id = :id AND status = :expected_status;
+
+-- name: job_executions_by_id
+SELECT * FROM job_executions WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: pending_job_executions
+-- The oldest ones that wait for a slot, at most `limit` of each pipeline.
+SELECT e.* FROM json_each(:pipeline_ids) AS w
+JOIN job_executions AS e ON e.seq IN (
+    SELECT p.seq FROM job_executions AS p
+    WHERE p.pipeline_id = w.value AND p.status = 'PENDING'
+    ORDER BY p.seq LIMIT :limit
+)
+ORDER BY e.seq;
+
+-- name: running_counts
+SELECT e.pipeline_id, count(*) FROM json_each(:pipeline_ids) AS w
+JOIN job_executions AS e ON e.pipeline_id = w.value AND e.status = 'RUNNING'
+GROUP BY e.pipeline_id;
+
+-- name: due_job_executions
+SELECT * FROM job_executions WHERE deadline_at <= :now ORDER BY deadline_at LIMIT :limit;
+
+-- name: next_job_deadline
+SELECT min(deadline_at) FROM job_executions WHERE deadline_at IS NOT NULL;
+
+-- name: job_execution
+SELECT * FROM job_executions WHERE id = :id AND account_id = :account_id;
+
+-- name: job_executions_of_account
+SELECT * FROM job_executions
+WHERE account_id = :account_id
+    AND seq < coalesce((SELECT seq FROM job_executions WHERE id = :cursor), 9223372036854775807)
+ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+
+-- name: job_executions_of_job
+SELECT * FROM job_executions
+WHERE job_id = :job_id AND account_id = :account_id
+    AND seq < coalesce((SELECT seq FROM job_executions WHERE id = :cursor), 9223372036854775807)
+ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+
+-- name: waiting_pipelines
+SELECT DISTINCT pipeline_id FROM job_executions WHERE status = 'PENDING';

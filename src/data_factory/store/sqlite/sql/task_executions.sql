@@ -1,0 +1,70 @@
+-- name: insert_task_executions
+INSERT INTO task_executions (
+    id, account_id, job_execution_id, task_id, path, attempt, status, worker_id, claim_id, lease, lease_ms,
+    lease_expires_at, created_at, updated_at, available_at, poll_timeout_at, started_at, timeout_at, ended_at,
+    timer_at, failure, warning, progress, input, output
+) VALUES (
+    :id, :account_id, :job_execution_id, :task_id, :path, :attempt, :status, :worker_id, :claim_id, :lease, :lease_ms,
+    :lease_expires_at, :created_at, :updated_at, :available_at, :poll_timeout_at, :started_at, :timeout_at, :ended_at,
+    :timer_at, :failure, :warning, :progress, :input, :output
+);
+
+-- name: update_task_executions
+UPDATE task_executions SET
+    status = :status, worker_id = :worker_id, claim_id = :claim_id, lease = :lease, lease_ms = :lease_ms,
+    lease_expires_at = :lease_expires_at, updated_at = :updated_at, available_at = :available_at,
+    poll_timeout_at = :poll_timeout_at, started_at = :started_at, timeout_at = :timeout_at, ended_at = :ended_at,
+    timer_at = :timer_at, failure = :failure, warning = :warning, progress = :progress, output = :output
+WHERE id = :id AND status = :expected_status AND lease IS :expected_lease;
+
+-- name: task_executions_by_id
+SELECT * FROM task_executions WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: latest_task_executions
+-- The latest attempt at each path of a job execution: `pairs` is [[job_execution_id, path], …].
+SELECT t.* FROM json_each(:pairs) AS p, task_executions AS t
+WHERE t.seq = (
+    SELECT last.seq FROM task_executions AS last
+    WHERE last.job_execution_id = p.value ->> 0 AND last.path = p.value ->> 1
+    ORDER BY last.attempt DESC LIMIT 1
+);
+
+-- name: active_task_executions
+SELECT t.* FROM json_each(:job_execution_ids) AS j
+JOIN task_executions AS t ON t.job_execution_id = j.value AND t.status IN ('SCHEDULED', 'IN_PROGRESS');
+
+-- name: claimable_task_executions
+-- The oldest ones that wait for a worker, at most `limit` of each task.
+SELECT t.* FROM json_each(:task_ids) AS w
+JOIN task_executions AS t ON t.seq IN (
+    SELECT r.seq FROM task_executions AS r
+    WHERE r.task_id = w.value AND r.status = 'SCHEDULED' AND r.available_at IS NULL
+    ORDER BY r.seq LIMIT :limit
+)
+ORDER BY t.seq;
+
+-- name: claimed_task_executions
+-- What a claim request was given before: `pairs` is [[task_id, claim_id], …].
+SELECT t.* FROM json_each(:pairs) AS p
+JOIN task_executions AS t
+    ON t.task_id = p.value ->> 0 AND t.claim_id = p.value ->> 1 AND t.status = 'IN_PROGRESS';
+
+-- name: in_progress_counts
+SELECT t.task_id, count(*) FROM json_each(:task_ids) AS w
+JOIN task_executions AS t ON t.task_id = w.value AND t.status = 'IN_PROGRESS'
+GROUP BY t.task_id;
+
+-- name: due_task_executions
+SELECT * FROM task_executions WHERE timer_at <= :now ORDER BY timer_at LIMIT :limit;
+
+-- name: next_task_timer
+SELECT min(timer_at) FROM task_executions WHERE timer_at IS NOT NULL;
+
+-- name: task_execution
+SELECT * FROM task_executions WHERE id = :id AND account_id = :account_id;
+
+-- name: task_executions_of_job
+SELECT * FROM task_executions
+WHERE job_execution_id = :job_execution_id AND account_id = :account_id
+    AND seq > coalesce((SELECT seq FROM task_executions WHERE id = :cursor), 0)
+ORDER BY seq LIMIT :limit OFFSET :offset;

@@ -1,0 +1,270 @@
+"""The verbs of `promises.Transaction`, on one SQLite connection.
+
+They are coroutines because the promises are; none of them ever waits, so `run_now` can run work to its end in the
+thread that owns the connection.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from operator import itemgetter
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from data_factory.model.records import (
+    AccountRecord,
+    ApiKeyRecord,
+    IdempotencyRecord,
+    JobExecutionRecord,
+    JobRecord,
+    JobVersionRecord,
+    PipelineRecord,
+    TaskExecutionRecord,
+    TaskRecord,
+)
+from data_factory.store.promises import Pair, Slice, StaleWrite
+from data_factory.store.sqlite.statements import statements
+
+T = TypeVar("T")
+R = TypeVar("R", bound=msgspec.Struct)
+Row = tuple[Any, ...]
+
+_encode = msgspec.json.Encoder().encode
+_as_dict = msgspec.structs.asdict
+
+
+def run_now(awaitable: Awaitable[T]) -> T:
+    """Run work that never waits, here and now."""
+    steps = cast(Generator[object, None, T], awaitable.__await__())
+    try:
+        next(steps)
+    except StopIteration as end:
+        return cast(T, end.value)
+    raise RuntimeError("work in a transaction waited for something that is not the store")
+
+
+class SqliteTransaction:
+    """One connection, seen as a transaction; whoever made it begins and ends it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._sql = statements()
+        self._pick: dict[str, Callable[[Row], Row]] = {}
+        self.statements_run = 0
+
+    # -- how statements are run
+
+    def _execute(self, name: str, **values: Any) -> sqlite3.Cursor:
+        self.statements_run += 1
+        return self._connection.execute(self._sql[name], values)
+
+    def _execute_many(self, name: str, rows: Iterable[dict[str, Any]]) -> int:
+        self.statements_run += 1
+        return self._connection.executemany(self._sql[name], rows).rowcount
+
+    def _all(self, record: type[R], name: str, **values: Any) -> list[R]:
+        cursor = self._execute(name, **values)
+        pick = self._pick.get(name) or self._picker(record, name, cursor)
+        return [record(*pick(row)) for row in cursor]
+
+    def _one(self, record: type[R], name: str, **values: Any) -> R | None:
+        found = self._all(record, name, **values)
+        return found[0] if found else None
+
+    def _listed(self, record: type[R], name: str, part: Slice, **values: Any) -> list[R]:
+        return self._all(record, name, cursor=part.cursor, offset=part.offset, limit=part.limit, **values)
+
+    def _counts(self, name: str, **values: Any) -> dict[str, int]:
+        return dict(self._execute(name, **values).fetchall())
+
+    def _picker(self, record: type[R], name: str, cursor: sqlite3.Cursor) -> Callable[[Row], Row]:
+        """Takes a record's fields out of a row by their names, so the order of columns does not matter."""
+        columns = [column[0] for column in cursor.description]
+        pick: Callable[[Row], Row] = itemgetter(*(columns.index(field) for field in record.__struct_fields__))
+        self._pick[name] = pick
+        return pick
+
+    # -- accounts and keys
+
+    async def first_account(self) -> AccountRecord | None:
+        return self._one(AccountRecord, "first_account")
+
+    async def insert_account(self, account: AccountRecord) -> None:
+        self._execute("insert_account", **_as_dict(account))
+
+    async def api_key_by_hash(self, hash: str) -> ApiKeyRecord | None:
+        return self._one(ApiKeyRecord, "api_key_by_hash", hash=hash)
+
+    async def api_key(self, account_id: str, id: str) -> ApiKeyRecord | None:
+        return self._one(ApiKeyRecord, "api_key", account_id=account_id, id=id)
+
+    async def api_keys_by_title(self, account_id: str, title: str) -> list[ApiKeyRecord]:
+        return self._all(ApiKeyRecord, "api_keys_by_title", account_id=account_id, title=title)
+
+    async def api_keys_of_account(self, account_id: str, part: Slice) -> list[ApiKeyRecord]:
+        return self._listed(ApiKeyRecord, "api_keys_of_account", part, account_id=account_id)
+
+    async def insert_api_key(self, key: ApiKeyRecord) -> None:
+        self._execute("insert_api_key", **_as_dict(key))
+
+    async def revoke_api_key(self, account_id: str, id: str, now: int) -> None:
+        self._execute("revoke_api_key", account_id=account_id, id=id, now=now)
+
+    # -- pipelines
+
+    async def pipelines_by_id(self, ids: Iterable[str]) -> list[PipelineRecord]:
+        return self._all(PipelineRecord, "pipelines_by_id", ids=_array(ids))
+
+    async def default_pipeline(self, account_id: str) -> PipelineRecord | None:
+        return self._one(PipelineRecord, "default_pipeline", account_id=account_id)
+
+    async def pipelines_of_account(self, account_id: str, part: Slice) -> list[PipelineRecord]:
+        return self._listed(PipelineRecord, "pipelines_of_account", part, account_id=account_id)
+
+    async def insert_pipeline(self, pipeline: PipelineRecord) -> None:
+        self._execute("insert_pipeline", **_as_dict(pipeline))
+
+    async def update_pipelines(self, pipelines: Sequence[PipelineRecord]) -> None:
+        self._execute_many("update_pipelines", map(_as_dict, pipelines))
+
+    # -- tasks and jobs
+
+    async def tasks_by_id(self, ids: Iterable[str]) -> list[TaskRecord]:
+        return self._all(TaskRecord, "tasks_by_id", ids=_array(ids))
+
+    async def tasks_by_key(self, account_id: str, keys: Iterable[str]) -> list[TaskRecord]:
+        return self._all(TaskRecord, "tasks_by_key", account_id=account_id, keys=_array(keys))
+
+    async def tasks_of_account(self, account_id: str, part: Slice) -> list[TaskRecord]:
+        return self._listed(TaskRecord, "tasks_of_account", part, account_id=account_id)
+
+    async def insert_task(self, task: TaskRecord) -> None:
+        self._execute("insert_task", **_as_dict(task))
+
+    async def update_task(self, task: TaskRecord) -> None:
+        _expect(1, self._execute("update_task", **_as_dict(task)).rowcount)
+
+    async def jobs_by_id(self, ids: Iterable[str]) -> list[JobRecord]:
+        return self._all(JobRecord, "jobs_by_id", ids=_array(ids))
+
+    async def job_by_key(self, account_id: str, key: str) -> JobRecord | None:
+        return self._one(JobRecord, "job_by_key", account_id=account_id, key=key)
+
+    async def jobs_using_task(self, task_id: str) -> list[JobRecord]:
+        return self._all(JobRecord, "jobs_using_task", task_id=task_id)
+
+    async def jobs_of_account(self, account_id: str, part: Slice) -> list[JobRecord]:
+        return self._listed(JobRecord, "jobs_of_account", part, account_id=account_id)
+
+    async def job_versions(self, pairs: Iterable[tuple[str, int]]) -> list[JobVersionRecord]:
+        return self._all(JobVersionRecord, "job_versions", pairs=_array(pairs))
+
+    async def insert_job(self, job: JobRecord, version: JobVersionRecord, task_ids: Iterable[str]) -> None:
+        self._execute("insert_job", **_as_dict(job))
+        self._execute("insert_job_version", **_as_dict(version))
+        self._execute("insert_job_tasks", job_id=job.id, task_ids=_array(task_ids))
+
+    async def update_job(self, job: JobRecord, version: JobVersionRecord, task_ids: Iterable[str]) -> None:
+        _expect(1, self._execute("update_job", **_as_dict(job)).rowcount)
+        self._execute("insert_job_version", **_as_dict(version))
+        self._execute("delete_job_tasks", job_id=job.id)
+        self._execute("insert_job_tasks", job_id=job.id, task_ids=_array(task_ids))
+
+    # -- job executions
+
+    async def job_execution(self, account_id: str, id: str) -> JobExecutionRecord | None:
+        return self._one(JobExecutionRecord, "job_execution", account_id=account_id, id=id)
+
+    async def job_executions_of_account(self, account_id: str, part: Slice) -> list[JobExecutionRecord]:
+        return self._listed(JobExecutionRecord, "job_executions_of_account", part, account_id=account_id)
+
+    async def job_executions_of_job(self, account_id: str, job_id: str, part: Slice) -> list[JobExecutionRecord]:
+        return self._listed(JobExecutionRecord, "job_executions_of_job", part, account_id=account_id, job_id=job_id)
+
+    async def job_executions_by_id(self, ids: Iterable[str]) -> list[JobExecutionRecord]:
+        return self._all(JobExecutionRecord, "job_executions_by_id", ids=_array(ids))
+
+    async def pending_job_executions(self, pipeline_ids: Iterable[str], limit: int) -> list[JobExecutionRecord]:
+        name = "pending_job_executions"
+        return self._all(JobExecutionRecord, name, pipeline_ids=_array(pipeline_ids), limit=limit)
+
+    async def waiting_pipelines(self) -> list[str]:
+        return [id for (id,) in self._execute("waiting_pipelines")]
+
+    async def running_counts(self, pipeline_ids: Iterable[str]) -> dict[str, int]:
+        return self._counts("running_counts", pipeline_ids=_array(pipeline_ids))
+
+    async def due_job_executions(self, now: int, limit: int) -> list[JobExecutionRecord]:
+        return self._all(JobExecutionRecord, "due_job_executions", now=now, limit=limit)
+
+    async def insert_job_executions(self, rows: Sequence[JobExecutionRecord]) -> None:
+        self._execute_many("insert_job_executions", map(_as_dict, rows))
+
+    async def update_job_executions(self, rows: Sequence[tuple[JobExecutionRecord, JobExecutionRecord]]) -> None:
+        changes = ({**_as_dict(new), "expected_status": old.status} for old, new in rows)
+        _expect(len(rows), self._execute_many("update_job_executions", changes))
+
+    # -- task executions
+
+    async def task_execution(self, account_id: str, id: str) -> TaskExecutionRecord | None:
+        return self._one(TaskExecutionRecord, "task_execution", account_id=account_id, id=id)
+
+    async def task_executions_of_job(
+        self, account_id: str, job_execution_id: str, part: Slice
+    ) -> list[TaskExecutionRecord]:
+        name = "task_executions_of_job"
+        return self._listed(TaskExecutionRecord, name, part, account_id=account_id, job_execution_id=job_execution_id)
+
+    async def task_executions_by_id(self, ids: Iterable[str]) -> list[TaskExecutionRecord]:
+        return self._all(TaskExecutionRecord, "task_executions_by_id", ids=_array(ids))
+
+    async def latest_task_executions(self, pairs: Iterable[Pair]) -> list[TaskExecutionRecord]:
+        return self._all(TaskExecutionRecord, "latest_task_executions", pairs=_array(pairs))
+
+    async def active_task_executions(self, job_execution_ids: Iterable[str]) -> list[TaskExecutionRecord]:
+        name = "active_task_executions"
+        return self._all(TaskExecutionRecord, name, job_execution_ids=_array(job_execution_ids))
+
+    async def claimable_task_executions(self, task_ids: Iterable[str], limit: int) -> list[TaskExecutionRecord]:
+        name = "claimable_task_executions"
+        return self._all(TaskExecutionRecord, name, task_ids=_array(task_ids), limit=limit)
+
+    async def claimed_task_executions(self, pairs: Iterable[Pair]) -> list[TaskExecutionRecord]:
+        return self._all(TaskExecutionRecord, "claimed_task_executions", pairs=_array(pairs))
+
+    async def in_progress_counts(self, task_ids: Iterable[str]) -> dict[str, int]:
+        return self._counts("in_progress_counts", task_ids=_array(task_ids))
+
+    async def due_task_executions(self, now: int, limit: int) -> list[TaskExecutionRecord]:
+        return self._all(TaskExecutionRecord, "due_task_executions", now=now, limit=limit)
+
+    async def insert_task_executions(self, rows: Sequence[TaskExecutionRecord]) -> None:
+        self._execute_many("insert_task_executions", map(_as_dict, rows))
+
+    async def update_task_executions(self, rows: Sequence[tuple[TaskExecutionRecord, TaskExecutionRecord]]) -> None:
+        changes = ({**_as_dict(new), "expected_status": old.status, "expected_lease": old.lease} for old, new in rows)
+        _expect(len(rows), self._execute_many("update_task_executions", changes))
+
+    # -- timers and idempotency keys
+
+    async def next_timer(self) -> int | None:
+        times = [self._execute(name).fetchone()[0] for name in ("next_task_timer", "next_job_deadline")]
+        return min((time for time in times if time is not None), default=None)
+
+    async def idempotency_keys(self, pairs: Iterable[Pair]) -> list[IdempotencyRecord]:
+        return self._all(IdempotencyRecord, "idempotency_keys", pairs=_array(pairs))
+
+    async def insert_idempotency_keys(self, rows: Sequence[IdempotencyRecord], forget_before: int) -> None:
+        self._execute_many("insert_idempotency_keys", map(_as_dict, rows))
+        self._execute("forget_idempotency_keys", before=forget_before)
+
+
+def _array(values: Iterable[Any]) -> str:
+    return _encode(list(values)).decode()
+
+
+def _expect(rows: int, changed: int) -> None:
+    if changed != rows:
+        raise StaleWrite(f"{rows - changed} of {rows} rows were not in the state that they were read in")
