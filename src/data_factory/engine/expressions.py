@@ -1,0 +1,267 @@
+"""The `${…}` expressions of a job: compiled with the job, evaluated for each of its executions.
+
+    template = compile_template({"power": "${workflow.input.power}", "note": "of ${first.output.name}"})
+    template.reads  # frozenset({"first"}): what to load before evaluating
+    template.resolve(scope)  # {"power": 10, "note": "of Ada"}
+
+- A string that is one expression and nothing else becomes the value itself, whatever its type. Beside other text or
+  another expression, a value is inserted as text: a string as it is, anything else as compact JSON.
+- A path that leads nowhere gives null, and "" under `workflow.variable`. `${}` gives "". Evaluation never fails.
+- `$${x}` is the text `${x}`. A `${` that is never closed is text too, as in Conductor.
+- `${a.output.${b.output.key}}` is evaluated inside out: the inner value becomes a part of the outer path. Between
+  quotes (`${a.output['${b.output.key}']}`) it is that name or string and nothing else, whatever it holds. The whole
+  path is then known only at evaluation; one that is not valid gives null.
+- What was inserted is never read for expressions again.
+
+`data_factory.engine.paths` says what may stand in an expression.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+
+from data_factory.engine.interpolation import MAX_NESTING, Expression, NestedTooDeep, parse
+from data_factory.engine.paths import WORKFLOW, PathError, compile_path
+from data_factory.model.errors import FieldError, Invalid
+
+MAX_DEPTH = 100
+
+_BEGINNING = re.compile(r"\s*(?:\$\.)?([A-Za-z0-9_-]+)[.\[]")
+_IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
+
+
+class ExpressionErrors(Invalid):
+    """The expressions are not valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """An expression that reads a task: where it stands, the task, and its text.
+
+    `reference` is None when it is known only at evaluation which task that is (`${${workflow.input.task}.output}`).
+    """
+
+    path: str
+    reference: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A JSON value with expressions in it, compiled.
+
+    `reads` names the tasks that evaluating may read, `reads_all` says that it may be any, and `reads_workflow` whether
+    `workflow` is read. `mentions` lists the same for each expression, in the order of the value.
+    """
+
+    reads: frozenset[str]
+    reads_all: bool
+    reads_workflow: bool
+    mentions: tuple[Mention, ...]
+    _root: _Node
+
+    def resolve(self, scope: Mapping[str, Any]) -> Any:
+        """The value with each expression replaced by what it reads in `scope`.
+
+        `scope` is `{"workflow": {…}, "<reference>": {"input": …, "output": …, "status": …}, …}`. Parts of the scope and
+        of the template stand in the result as they are, not copied: do not change it in place.
+        """
+        return self._root.resolve(scope)
+
+
+def compile_template(value: Any, path: str = "") -> Template:
+    """Compile a JSON value that stands at `path`; `ExpressionErrors` names everything that is wrong with it."""
+    compiler = _Compiler()
+    root = compiler.value(value, path, depth=0)
+    if compiler.errors:
+        raise ExpressionErrors(errors=tuple(compiler.errors))
+    names = {mention.reference for mention in compiler.mentions}
+    return Template(
+        reads=frozenset(name for name in names if name is not None),
+        reads_all=None in names,
+        reads_workflow=compiler.reads_workflow,
+        mentions=tuple(compiler.mentions),
+        _root=root,
+    )
+
+
+class _Node(Protocol):
+    """A part of a template; `engine.paths` has two more: `Lookup` and `Query`."""
+
+    def resolve(self, scope: Mapping[str, Any]) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Constant:
+    value: Any
+
+    def resolve(self, scope: Mapping[str, Any]) -> Any:  # noqa: ARG002
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """`constants` has every key, so that copying it keeps their order."""
+
+    constants: dict[str, Any]
+    nodes: tuple[tuple[str, _Node], ...]
+
+    def resolve(self, scope: Mapping[str, Any]) -> dict[str, Any]:
+        resolved = self.constants.copy()
+        for key, node in self.nodes:
+            resolved[key] = node.resolve(scope)
+        return resolved
+
+
+@dataclass(frozen=True, slots=True)
+class _Array:
+    nodes: tuple[_Node, ...]
+
+    def resolve(self, scope: Mapping[str, Any]) -> list[Any]:
+        return [node.resolve(scope) for node in self.nodes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    parts: tuple[str | _Node, ...]
+
+    def resolve(self, scope: Mapping[str, Any]) -> str:
+        return "".join([part if isinstance(part, str) else _as_text(part.resolve(scope)) for part in self.parts])
+
+
+@dataclass(frozen=True, slots=True)
+class _Quoted:
+    """A value between quotes in a path: it cannot end the string that it stands in."""
+
+    node: _Node
+    quote: str
+
+    def resolve(self, scope: Mapping[str, Any]) -> str:
+        escaped = _quoted(_as_text(self.node.resolve(scope)))[1:-1]
+        return escaped if self.quote == '"' else escaped.replace('\\"', '"').replace("'", "\\'")
+
+
+@dataclass(frozen=True, slots=True)
+class _Dynamic:
+    """An expression whose path is itself a template. It may read what was announced (`reference`; None: any task)."""
+
+    source: _Text
+    reference: str | None
+
+    def resolve(self, scope: Mapping[str, Any]) -> Any:
+        source = self.source.resolve(scope).strip()
+        if not source:
+            return ""
+        try:
+            path = compile_path(source)
+        except PathError:
+            return None
+        if self.reference is not None and path.references != {self.reference}:
+            return None
+        return path.resolve(scope)
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.encode(value).decode()
+    except (RecursionError, UnicodeEncodeError):  # deeper than the stack, or half a surrogate pair in it
+        return "null"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+@dataclass(slots=True)
+class _Compiler:
+    """Walks a value and collects what there is to say about it."""
+
+    errors: list[FieldError] = field(default_factory=list)
+    mentions: list[Mention] = field(default_factory=list)
+    reads_workflow: bool = False
+
+    def value(self, value: Any, path: str, depth: int) -> _Node:
+        match value:
+            case str() if "${" in value:
+                return self.string(value, path)
+            case dict() | list() if depth == MAX_DEPTH:
+                self.errors.append(FieldError(path, f"nested more than {MAX_DEPTH} deep"))
+            case dict():
+                members = {key: self.value(item, _member(path, key), depth + 1) for key, item in value.items()}
+                changing = tuple((key, node) for key, node in members.items() if not isinstance(node, _Constant))
+                constants = {key: node.value if isinstance(node, _Constant) else None for key, node in members.items()}
+                return _Object(constants, changing) if changing else _Constant(constants)
+            case list():
+                nodes = tuple(self.value(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value))
+                constant = [node.value for node in nodes if isinstance(node, _Constant)]
+                return _Constant(constant) if len(constant) == len(nodes) else _Array(nodes)
+        return _Constant(value)
+
+    def string(self, text: str, path: str) -> _Node:
+        try:
+            parts = parse(text)
+        except NestedTooDeep:
+            self.errors.append(FieldError(path, f"expressions nested more than {MAX_NESTING} deep"))
+            return _Constant(text)
+        match parts:
+            case (Expression() as expression,):
+                return self.expression(expression, path)
+            case (str(only),):
+                return _Constant(only)
+        return _Text(tuple(part if isinstance(part, str) else self.expression(part, path) for part in parts))
+
+    def expression(self, expression: Expression, path: str) -> _Node:
+        match expression.parts:
+            case ():
+                return _Constant("")
+            case (str(source),):
+                return self.fixed(source.strip(), expression.text, path)
+        return self.dynamic(expression, path)
+
+    def fixed(self, source: str, text: str, path: str) -> _Node:
+        if not source:
+            return _Constant("")
+        try:
+            compiled = compile_path(source)
+        except PathError as error:
+            shown = text if len(text) <= 200 else f"{text[:200]}…"
+            self.errors.append(FieldError(path, f"{shown} is not a valid expression: {error}"))
+            return _Constant(None)
+        for reference in sorted(compiled.references):
+            self.mention(reference, text, path)
+        return compiled
+
+    def dynamic(self, expression: Expression, path: str) -> _Node:
+        written = [part if isinstance(part, str) else "" for part in expression.parts]
+        begin = _BEGINNING.match(written[0])
+        names_more = "$" in "".join(written)[begin.end() if begin else 0 :]
+        if begin:
+            self.mention(begin[1], expression.text, path)
+        if not begin or names_more:
+            self.mention(None, expression.text, path)
+        parts = tuple(part if isinstance(part, str) else self.inner(part, path) for part in expression.parts)
+        return _Dynamic(_Text(parts), reference=begin[1] if begin and not names_more else None)
+
+    def inner(self, expression: Expression, path: str) -> _Node:
+        node = self.expression(expression, path)
+        return _Quoted(node, expression.quote) if expression.quote else node
+
+    def mention(self, reference: str | None, text: str, path: str) -> None:
+        if reference != WORKFLOW:
+            self.mentions.append(Mention(path, reference, text))
+        if reference in (WORKFLOW, None):
+            self.reads_workflow = True
+
+
+def _member(path: str, key: str) -> str:
+    if not _IDENTIFIER.fullmatch(key):
+        return f"{path}[{_quoted(key)}]"
+    return f"{path}.{key}" if path else key
