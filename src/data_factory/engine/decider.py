@@ -323,7 +323,7 @@ def _evaluate(run: Run, template: Template) -> str | None:
 
 def _workflow_scope(execution: JobExecutionRecord) -> dict[str, Any]:
     return {
-        "input": {**_decode(execution.input), "context": context_of(execution)},
+        "input": {**_decode(execution.input), "context": execution.context},
         "output": _decode(execution.output),
         "status": execution.status,
         "workflowId": execution.id,
@@ -345,16 +345,6 @@ def _as_scope(record: TaskExecutionRecord) -> dict[str, Any]:
         "startTime": record.started_at,
         "endTime": record.ended_at,
         "reasonForIncompletion": failure["message"] if failure else None,
-    }
-
-
-def context_of(execution: JobExecutionRecord) -> dict[str, str]:
-    """The `context` shown in the input of a job execution: whose job it is, and who launched it."""
-    return {
-        "jobAccountId": execution.job_account_id,
-        "jobId": execution.job_id,
-        "userAccountId": execution.account_id,
-        "userId": execution.launched_by,
     }
 
 

@@ -104,6 +104,16 @@ class JobExecutionRecord(Record, frozen=True):
     ended_at: int | None
     deadline_at: int | None
 
+    @property
+    def context(self) -> dict[str, str]:
+        """The `context` that is shown in its input: whose job it is, and who launched it."""
+        return {
+            "jobAccountId": self.job_account_id,
+            "jobId": self.job_id,
+            "userAccountId": self.account_id,
+            "userId": self.launched_by,
+        }
+
 
 class TaskExecutionRecord(Record, frozen=True):
     """One attempt at one task of a job execution.

@@ -45,11 +45,11 @@ class Waiter:
             self._future.set_result(None)
 
     async def wait(self, seconds: float) -> bool:
-        """Wait until woken; False when nothing has happened within `seconds`."""
-        if not self._future.done():
+        """Wait until woken; False when nothing has happened within `seconds`, or the room is closed."""
+        if not self._future.done() and not self._room.closed:
             await asyncio.wait([self._future], timeout=max(seconds, 0))
         self._heeded = self._future.done()
-        return self._heeded
+        return self._heeded and not self._room.closed
 
     def __enter__(self) -> Waiter:
         self._room.add(self)
@@ -69,9 +69,7 @@ class WaitingRoom:
 
     def __init__(self) -> None:
         self._waiters: dict[str, dict[Waiter, None]] = {}
-
-    def __len__(self) -> int:
-        return len({waiter for waiters in self._waiters.values() for waiter in waiters})
+        self.closed = False
 
     def enter(self, topics: Iterable[str]) -> Waiter:
         """Someone who will wait on these topics."""
@@ -96,3 +94,9 @@ class WaitingRoom:
         for waiter in list(self._waiters.get(topic, ()))[:count]:
             self.remove(waiter)
             waiter.wake()
+
+    def close(self) -> None:
+        """Everybody is sent home: who waits is answered now, and nobody waits any more."""
+        self.closed = True
+        for topic in list(self._waiters):
+            self.wake(topic)

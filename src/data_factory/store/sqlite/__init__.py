@@ -68,7 +68,7 @@ class SqliteStore:
             work, future = job
             try:
                 result, error = self._write_now(work), None
-            except BaseException as caught:  # whatever it is, the caller is waiting for it
+            except BaseException as caught:  # noqa: BLE001 whatever it is, the caller is waiting for it
                 result, error = None, caught
             future.get_loop().call_soon_threadsafe(_answer, future, result, error)
 

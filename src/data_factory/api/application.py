@@ -1,0 +1,114 @@
+"""The HTTP API as one ASGI application."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from importlib.resources import files
+from typing import Final
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from data_factory.api import api_keys, job_executions, jobs, pipelines, task_executions, tasks
+from data_factory.api.openapi import openapi
+from data_factory.api.problems import MethodNotAllowed, problem
+from data_factory.api.routing import Endpoint, Resource
+from data_factory.model.errors import DataFactoryError, NotFound, Unavailable
+from data_factory.service.platform import Platform
+
+RESOURCES: Final = (
+    task_executions.routes,
+    job_executions.routes,
+    tasks.routes,
+    jobs.routes,
+    pipelines.routes,
+    api_keys.routes,
+)
+
+_DOCS: Final = """<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <meta name="color-scheme" content="light dark">
+  <title>Data Factory: the API</title>
+  <link rel="stylesheet" href="/docs/assets/swagger-ui.css">
+</head>
+<body>
+  <div id="api"></div>
+  <script src="/docs/assets/swagger-ui-bundle.js"></script>
+  <script>SwaggerUIBundle({url: "/openapi.json", dom_id: "#api", deepLinking: true, tryItOutEnabled: true})</script>
+</body>
+</html>
+"""
+
+
+def application(platform: Platform) -> Starlette:
+    """The API on a platform that has been started."""
+    document = msgspec.json.encode(openapi(RESOURCES))
+
+    async def description(_request: Request) -> Response:
+        return Response(document, media_type="application/json")
+
+    async def ready(request: Request) -> Response:
+        try:
+            await platform.store.read(lambda reads: reads.first_account())
+        except Unavailable as error:
+            return _refusal(error, request)
+        return Response(b'{"status":"ready"}', media_type="application/json")
+
+    assets = StaticFiles(directory=str(files("data_factory.api").joinpath("swagger_ui")))
+    return Starlette(
+        routes=[
+            *_api_routes(platform),
+            Route("/health/live", _live),
+            Route("/health/ready", ready),
+            Route("/openapi.json", description),
+            Route("/docs", _docs),
+            Mount("/docs/assets", assets),
+            Route("/", _root),
+        ],
+        exception_handlers={HTTPException: _http_exception},
+    )
+
+
+def _api_routes(platform: Platform) -> list[BaseRoute]:
+    by_path: dict[str, dict[str, Endpoint]] = defaultdict(dict)
+    for routes in RESOURCES:
+        for endpoint in routes.endpoints:
+            by_path[endpoint.path][endpoint.method] = endpoint
+    fixed_first = sorted(by_path.items(), key=lambda item: "{" in item[0])
+    return [Route(path, Resource(platform, methods), methods=list(methods)) for path, methods in fixed_first]
+
+
+async def _live(_request: Request) -> Response:
+    return Response(b'{"status":"live"}', media_type="application/json")
+
+
+async def _docs(_request: Request) -> Response:
+    return HTMLResponse(_DOCS)
+
+
+async def _root(_request: Request) -> Response:
+    return RedirectResponse("/docs")
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    """What the router refuses: a path or a method that is not there."""
+    if isinstance(error, HTTPException) and error.status_code == MethodNotAllowed.status:
+        return _refusal(MethodNotAllowed(f"{request.method} is not available here."), request, error.headers)
+    return _refusal(NotFound(f"There is nothing at {request.url.path}; /docs shows what there is."), request)
+
+
+def _refusal(error: DataFactoryError, request: Request, headers: object = None) -> Response:
+    status, own, body = problem(error, request.headers.get("accept", ""))
+    response = Response(body, status)
+    response.raw_headers = [*own, (b"content-length", b"%d" % len(body))]
+    if isinstance(headers, dict):
+        response.headers.update(headers)
+    return response

@@ -1,0 +1,181 @@
+"""Reading what was sent: JSON to structs, with every error and its path when it does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import relevance
+
+from data_factory.model.errors import FieldError, Invalid
+
+T = TypeVar("T")
+
+MAX_DEPTH: Final = 200
+MAX_ERRORS: Final = 100
+
+_validators: Final[dict[type[Any], Draft202012Validator]] = {}
+
+_NUL: Final = b"\\u0000"
+
+_TYPES: Final = {
+    "string": "a string",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "object": "an object",
+    "array": "an array",
+    "null": "null",
+}
+
+
+def read_json(raw: bytes) -> Any:
+    """The JSON value that was sent.
+
+    Raises:
+        Invalid: it is not JSON, or it holds what cannot be kept: NUL, NaN, lone surrogates, more than 200 levels.
+    """
+    try:
+        value = msgspec.json.decode(raw)
+    except RecursionError:
+        raise _too_deep() from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Invalid(f"The body is not valid JSON in UTF-8: {error}.") from None
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        raise _too_deep()
+    if _NUL in raw:
+        errors = tuple(FieldError(path, "the character NUL cannot be kept") for path in _nul_paths(value, ""))
+        if errors:
+            raise Invalid(errors=errors)
+    return value
+
+
+def convert(value: Any, type: type[T]) -> T:
+    """The value as `type`.
+
+    Raises:
+        Invalid: with all that is wrong, each with its path.
+    """
+    try:
+        return msgspec.convert(value, type)
+    except msgspec.ValidationError as first:
+        errors = sorted(set(_errors(value, type)), key=lambda error: (error.path, error.message))[:MAX_ERRORS]
+        raise Invalid(errors=tuple(errors) or (FieldError("", str(first)),)) from None
+
+
+def encode(value: Any) -> str:
+    """A JSON value as it is kept."""
+    return msgspec.json.encode(value).decode()
+
+
+def _errors(value: Any, type: type[Any]) -> Iterator[FieldError]:
+    for error in _validator(type).iter_errors(value):
+        yield from _explain(error)
+
+
+def _validator(type: type[Any]) -> Draft202012Validator:
+    validator = _validators.get(type)
+    if validator is None:
+        validator = _validators[type] = Draft202012Validator(msgspec.json.schema(type))
+    return validator
+
+
+def _explain(error: Any) -> Iterator[FieldError]:
+    path = _path(error.absolute_path)
+    match error.validator:
+        case "anyOf":
+            branches = [one for one in error.context or () if one.validator != "type" or len(one.relative_path)]
+            if branches:
+                yield from _explain(max(branches, key=relevance))
+            else:
+                kinds = [_TYPES[one.validator_value] for one in error.context or ()]
+                yield FieldError(path, f"expected {' or '.join(kinds)}, got {_kind(error.instance)}")
+        case "type":
+            yield FieldError(path, f"expected {_TYPES[error.validator_value]}, got {_kind(error.instance)}")
+        case "required":
+            for name in error.validator_value:
+                if name not in error.instance:
+                    yield FieldError(_join(path, name), "is required")
+        case "additionalProperties":
+            known: Mapping[str, Any] = error.schema.get("properties", {})
+            for name in error.instance.keys() - known.keys():
+                yield FieldError(_join(path, name), "is not a field that is known here")
+        case "enum":
+            yield FieldError(path, f"expected one of {', '.join(map(str, error.validator_value))}")
+        case "pattern":
+            hint = error.schema.get("description") or f"must match {error.validator_value}"
+            yield FieldError(path, hint if path else str(hint))
+        case "minLength" | "maxLength" | "minItems" | "maxItems" | "minimum" | "maximum":
+            yield FieldError(path, f"{_BOUNDS[error.validator]} {error.validator_value}")
+        case _:
+            yield FieldError(path, error.message)
+
+
+_BOUNDS: Final = {
+    "minLength": "its length must be at least",
+    "maxLength": "its length must be at most",
+    "minItems": "the number of items must be at least",
+    "maxItems": "the number of items must be at most",
+    "minimum": "must be at least",
+    "maximum": "must be at most",
+}
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case list():
+            return "an array"
+        case _:
+            return "an object"
+
+
+def _path(parts: Any) -> str:
+    path = ""
+    for part in parts:
+        path = f"{path}[{part}]" if isinstance(part, int) else _join(path, part)
+    return path
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether a value has more levels; it goes level by level, so that depth cannot exhaust the stack."""
+    present = [value]
+    while present and levels >= 0:
+        levels -= 1
+        present = [
+            child
+            for parent in present
+            if isinstance(parent, (dict, list))
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+    return bool(present)
+
+
+def _nul_paths(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, str) and "\0" in value:
+        yield path
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _nul_paths(item, f"{path}[{index}]")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if "\0" in name:
+                yield _join(path, name.replace("\0", "\\u0000"))
+            yield from _nul_paths(item, _join(path, name))
+
+
+def _too_deep() -> Invalid:
+    return Invalid(f"The body has more than {MAX_DEPTH} levels.")

@@ -1,0 +1,77 @@
+"""Job executions: launched, watched, canceled."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from data_factory.api.bodies import encode
+from data_factory.api.presenting import Wire, present_job_execution, present_task_execution
+from data_factory.api.routing import PAGING, Call, Query, Routes
+from data_factory.model.errors import IdempotencyKeyReused, JobExecutionEnded, JobInactive, NotFound
+from data_factory.model.requests import CancelRequest, LaunchRequest
+from data_factory.model.resources import JobExecution, Page, TaskExecution
+from data_factory.service.commands import Cancel, Launch
+
+routes: Final = Routes("Job executions")
+
+
+@routes.post(
+    "/job_executions",
+    body=LaunchRequest,
+    answer=JobExecution,
+    status=201,
+    errors=(JobInactive, IdempotencyKeyReused),
+    idempotent=True,
+)
+async def launch(call: Call, body: LaunchRequest) -> Wire:
+    """Run a job: at once if its pipeline has a free slot, else when its turn comes."""
+    given = {name: value for name, value in body.input.items() if name != "context"}
+    execution = await call.platform.executions.launch(
+        Launch(
+            id=call.platform.new_id(),
+            account_id=call.account_id,
+            job_id=body.job_id,
+            input=encode(given),
+            title=body.info.title,
+            origin="API",
+            launched_by=call.caller.key_id,
+            idempotency=call.idempotency(),
+        )
+    )
+    return present_job_execution(execution)
+
+
+@routes.get("/job_executions", answer=Page[JobExecution], query=(*PAGING, Query("jobId", "Only those of this job.")))
+async def list_job_executions(call: Call) -> Wire:
+    """List the job executions, newest first."""
+    found = await call.platform.executions.job_executions(call.account_id, call.part(), call.query("jobId"))
+    return call.listed(found, present_job_execution, lambda execution: str(execution.id))
+
+
+@routes.get("/job_executions/{id}", answer=JobExecution, errors=(NotFound,), waits=True)
+async def get_job_execution(call: Call) -> Wire:
+    """Get a job execution; with `Prefer: wait=…`, as it is once it has ended, if it does within that time."""
+    wait = call.wait()
+    async with call.presence(wait) as presence:
+        found = await call.platform.executions.job_execution(call.account_id, call.path["id"], wait, presence)
+    return present_job_execution(found)
+
+
+@routes.get("/job_executions/{id}/task_executions", answer=Page[TaskExecution], query=PAGING, errors=(NotFound,))
+async def list_task_executions(call: Call) -> Wire:
+    """List the task executions of a job execution, oldest first."""
+    found = await call.platform.executions.task_executions(call.account_id, call.path["id"], call.part())
+    return call.listed(found, present_task_execution, lambda execution: str(execution.id))
+
+
+@routes.post(
+    "/job_executions/{id}/cancel",
+    body=CancelRequest,
+    body_optional=True,
+    answer=JobExecution,
+    errors=(NotFound, JobExecutionEnded),
+)
+async def cancel(call: Call, body: CancelRequest) -> Wire:
+    """End a job execution before its time: it is TERMINATED, and its slot is free at once."""
+    command = Cancel(account_id=call.account_id, id=call.path["id"], reason=body.reason)
+    return present_job_execution(await call.platform.executions.cancel(command))

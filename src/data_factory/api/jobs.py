@@ -1,0 +1,41 @@
+"""Jobs: published and published again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from data_factory.api.presenting import Wire, present_job
+from data_factory.api.routing import PAGING, Call, Query, Routes
+from data_factory.model.definitions import JobBody
+from data_factory.model.errors import IdempotencyKeyReused, KeyTaken, NotFound
+from data_factory.model.resources import Job, Page
+
+routes: Final = Routes("Jobs")
+
+ECHOES: Final = frozenset({"object", "id", "createdAt", "updatedAt", "version"})
+"""What a client may send back unchanged in a PUT."""
+
+
+@routes.post("/jobs", body=JobBody, answer=Job, status=201, errors=(KeyTaken, IdempotencyKeyReused), idempotent=True)
+async def create_job(call: Call, body: JobBody) -> Wire:
+    """Publish a job. Everything that is wrong with it is told at once."""
+    return present_job(await call.platform.catalog.create_job(call.account_id, body, call.idempotency()))
+
+
+@routes.get("/jobs", answer=Page[Job], query=(*PAGING, Query("key", "Only the job with this key.")))
+async def list_jobs(call: Call) -> Wire:
+    """List the jobs, newest first."""
+    jobs = await call.platform.catalog.jobs(call.account_id, call.part(), call.query("key"))
+    return call.listed(jobs, present_job, lambda published: str(published[0].id))
+
+
+@routes.get("/jobs/{id}", answer=Job, errors=(NotFound,))
+async def get_job(call: Call) -> Wire:
+    """Get a job."""
+    return present_job(await call.platform.catalog.job(call.account_id, call.path["id"]))
+
+
+@routes.put("/jobs/{id}", body=JobBody, echoes=ECHOES, answer=Job, status=201, errors=(NotFound, KeyTaken))
+async def update_job(call: Call, body: JobBody) -> Wire:
+    """Publish the next version of a job. What runs goes on with the version that it started with."""
+    return present_job(await call.platform.catalog.update_job(call.account_id, call.path["id"], body))

@@ -1,0 +1,120 @@
+"""The description of the API in OpenAPI 3.1, made from the endpoints and the structs that they take and give."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Any, Final
+
+import msgspec
+
+from data_factory.api.problems import STATUS_OF
+from data_factory.api.routing import Endpoint, Query, Routes, describe
+from data_factory.model.errors import DataFactoryError, Invalid, TooLarge, Unauthorized, Unavailable
+from data_factory.model.resources import Problem
+
+Document = dict[str, Any]
+
+_REFERENCE: Final = "#/components/schemas/{name}"
+_PREFER: Final = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`wait=20`: answer when there is something to say, or after 20 seconds (RFC 7240); 60 at the most.",
+    "schema": {"type": "string"},
+}
+_IDEMPOTENCY_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A repeat with the same key and body within a day is given what the first has made.",
+    "schema": {"type": "string", "maxLength": 255},
+}
+
+
+def openapi(resources: Iterable[Routes]) -> Document:
+    """The whole document."""
+    resources = list(resources)
+    endpoints = [endpoint for routes in resources for endpoint in routes.endpoints]
+    types = [type for one in endpoints for type in (one.answer, one.body) if type is not None]
+    schemas, components = msgspec.json.schema_components([*types, Problem], ref_template=_REFERENCE)
+    by_type = dict(zip([*map(str, types), str(Problem)], schemas, strict=True))
+    paths: Document = {}
+    for routes in resources:
+        for endpoint in routes.endpoints:
+            paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, routes.tag, by_type)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Data Factory",
+            "version": version("data-factory"),
+            "description": "Run jobs of custom tasks. Send your API key in the header `X-Api-Key`.",
+        },
+        "tags": [{"name": routes.tag} for routes in resources],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "ApiKeyAuthHeader": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+        "security": [{"ApiKeyAuthHeader": []}, {"bearer": []}],
+    }
+
+
+def _operation(endpoint: Endpoint, tag: str, schemas: Document) -> Document:
+    name = endpoint.handler.__name__
+    operation: Document = {
+        "operationId": _camel(name) if endpoint.path.count("/task/") == 0 else _camel(f"{name}_singular"),
+        "tags": [tag],
+        "summary": (endpoint.handler.__doc__ or name).strip().splitlines()[0],
+        "parameters": _parameters(endpoint),
+        "responses": {
+            str(endpoint.status): {
+                "description": describe(endpoint.status),
+                "content": {"application/json": {"schema": schemas[str(endpoint.answer)]}},
+            },
+            **_problems(endpoint, schemas),
+        },
+    }
+    if endpoint.body is not None:
+        operation["requestBody"] = {
+            "required": not endpoint.body_optional,
+            "content": {"application/json": {"schema": schemas[str(endpoint.body)]}},
+        }
+    return operation
+
+
+def _parameters(endpoint: Endpoint) -> list[Document]:
+    path = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)}", endpoint.path)
+    ]
+    query = [_query(one) for one in endpoint.query]
+    headers = [_PREFER] * endpoint.waits + [_IDEMPOTENCY_KEY] * endpoint.idempotent
+    return [*path, *query, *headers]
+
+
+def _query(query: Query) -> Document:
+    return {"name": query.name, "in": "query", "description": query.description, "schema": {"type": query.type}}
+
+
+def _problems(endpoint: Endpoint, schemas: Document) -> Document:
+    refusals: list[type[DataFactoryError]] = [Invalid, Unauthorized, *endpoint.errors, Unavailable]
+    if endpoint.body is not None:
+        refusals.append(TooLarge)
+    by_status: dict[int, list[str]] = {}
+    for refusal in refusals:
+        by_status.setdefault(STATUS_OF[refusal.code], []).append(f"`{refusal.code}`")
+    return {
+        str(status): {
+            "description": f"{describe(status)}: {', '.join(codes)}",
+            "content": {"application/problem+json": {"schema": schemas[str(Problem)]}},
+        }
+        for status, codes in sorted(by_status.items())
+    }
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))

@@ -1,0 +1,149 @@
+"""Records as the resources that the API answers with (`model.resources`), ready to be encoded."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from data_factory.model.records import (
+    ApiKeyRecord,
+    JobExecutionRecord,
+    JobRecord,
+    JobVersionRecord,
+    PipelineRecord,
+    TaskExecutionRecord,
+    TaskRecord,
+)
+
+Wire = dict[str, Any]
+
+
+def iso(at: int) -> str:
+    """A time in ISO 8601, UTC, with milliseconds.
+
+    >>> iso(1690794693236)
+    '2023-07-31T09:11:33.236Z'
+    """
+    seconds, milliseconds = divmod(at, 1000)
+    return f"{_second(seconds)}.{milliseconds:03d}Z"
+
+
+def present_task(task: TaskRecord) -> Wire:
+    """A `Task`."""
+    return {
+        "object": "task",
+        "id": task.id,
+        "createdAt": iso(task.created_at),
+        "updatedAt": iso(task.updated_at),
+        **msgspec.json.decode(task.definition),
+    }
+
+
+def present_job(published: tuple[JobRecord, JobVersionRecord]) -> Wire:
+    """A `Job`."""
+    job, version = published
+    return {
+        "object": "job",
+        "id": job.id,
+        "createdAt": iso(job.created_at),
+        "updatedAt": iso(job.updated_at),
+        "pipelineId": job.pipeline_id,
+        "version": version.version,
+        **msgspec.json.decode(version.definition),
+    }
+
+
+def present_pipeline(pipeline: PipelineRecord) -> Wire:
+    """A `Pipeline`."""
+    return {
+        "object": "pipeline",
+        "id": pipeline.id,
+        "createdAt": iso(pipeline.created_at),
+        "updatedAt": iso(pipeline.updated_at),
+        "title": pipeline.title,
+        "slots": pipeline.slots,
+        "isDefault": bool(pipeline.is_default),
+    }
+
+
+def present_api_key(record: ApiKeyRecord, key: str | None = None) -> Wire:
+    """An `ApiKey`; the key itself only for who has just made it."""
+    shown = {
+        "object": "api_key",
+        "id": record.id,
+        "createdAt": iso(record.created_at),
+        "title": record.title,
+        "prefix": record.prefix,
+    }
+    return shown if key is None else {**shown, "key": key}
+
+
+def present_job_execution(execution: JobExecutionRecord) -> Wire:
+    """A `JobExecution`."""
+    return {
+        "object": "job_execution",
+        "id": execution.id,
+        "jobId": execution.job_id,
+        "jobVersion": execution.job_version,
+        "pipelineId": execution.pipeline_id,
+        "createdAt": iso(execution.created_at),
+        "startedAt": _iso_or_null(execution.started_at),
+        "endedAt": _iso_or_null(execution.ended_at),
+        "status": execution.status,
+        "input": _with_member(execution.input, "context", execution.context),
+        "output": msgspec.Raw(execution.output.encode()),
+        "info": {"title": execution.title},
+        "origin": execution.origin,
+        "failure": _raw_or_null(execution.failure),
+    }
+
+
+def present_task_execution(execution: TaskExecutionRecord, *, to_worker: bool = False) -> Wire:
+    """A `TaskExecution`; `to_worker` gives the lease too, which is for nobody else."""
+    return {
+        "object": "task_execution",
+        "id": execution.id,
+        "taskId": execution.task_id,
+        "jobExecutionId": execution.job_execution_id,
+        "taskReferenceName": execution.path,
+        "attempt": execution.attempt,
+        "status": execution.status,
+        "createdAt": iso(execution.created_at),
+        "updatedAt": iso(execution.updated_at),
+        "availableAt": _iso_or_null(execution.available_at),
+        "startedAt": _iso_or_null(execution.started_at),
+        "endedAt": _iso_or_null(execution.ended_at),
+        "workerId": execution.worker_id,
+        "lease": execution.lease if to_worker else None,
+        "leaseExpiresAt": _iso_or_null(execution.lease_expires_at),
+        "timeoutAt": _iso_or_null(execution.timeout_at),
+        "input": _with_member(execution.input, "eventCorrelationId", execution.job_execution_id),
+        "output": msgspec.Raw(execution.output.encode()),
+        "progress": _raw_or_null(execution.progress),
+        "failure": _raw_or_null(execution.failure),
+        "warning": _raw_or_null(execution.warning),
+    }
+
+
+@lru_cache(maxsize=1024)
+def _second(at: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
+
+
+def _iso_or_null(at: int | None) -> str | None:
+    return None if at is None else iso(at)
+
+
+def _raw_or_null(json: str | None) -> msgspec.Raw | None:
+    return None if json is None else msgspec.Raw(json.encode())
+
+
+def _with_member(json: str, name: str, value: Any) -> Any:
+    """An object that is kept as JSON, with one more member; put in as text where that is enough."""
+    if f'"{name}"' in json:
+        return {**msgspec.json.decode(json), name: value}
+    member = msgspec.json.encode({name: value}).decode()[:-1]
+    return msgspec.Raw(f"{json[:-1]},{member[1:]}}}".encode() if json != "{}" else f"{member}}}".encode())

@@ -1,0 +1,314 @@
+"""How an endpoint is written: a function, and what it takes and gives, from which OpenAPI is made too.
+
+@routes.post("/job_executions", body=LaunchRequest, answer=JobExecution, status=201)
+async def launch(call: Call, body: LaunchRequest) -> Wire: ...
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from data_factory.api.bodies import convert, encode, read_json
+from data_factory.api.presenting import Wire
+from data_factory.api.problems import Headers, InternalError, problem
+from data_factory.model.errors import DataFactoryError, FieldError, Invalid, TooLarge, Unauthorized
+from data_factory.service.commands import IdempotencyKey
+from data_factory.service.keys import Caller
+from data_factory.service.paging import Part
+from data_factory.service.platform import Platform
+from data_factory.service.waiting_room import Presence
+
+log = logging.getLogger(__name__)
+
+PREFIX: Final = "/v1/data_factory"
+MAX_BODY_BYTES: Final = 10 * 1024 * 1024
+MAX_WAIT_S: Final = 60
+MAX_SIZE: Final = 100
+MAX_OFFSET: Final = 10_000
+
+Handler = Callable[..., Awaitable[Wire]]
+
+_WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\b")
+_JSON: Final = (b"content-type", b"application/json")
+_encoder: Final = msgspec.json.Encoder()
+
+
+class Query(msgspec.Struct, frozen=True):
+    """A parameter of the query string, for the documentation."""
+
+    name: str
+    description: str
+    type: str = "string"
+
+
+PAGING: Final = (
+    Query(
+        "page", "Which page, from 0. Only for the first 10,000 of a list: `cursor` goes on from anywhere.", "integer"
+    ),
+    Query("size", "How many on a page: 1 to 100; 10 if not given.", "integer"),
+    Query("cursor", "Go on after this: the `nextCursor` of the answer before."),
+)
+
+
+class Call:
+    """One request to an endpoint."""
+
+    def __init__(self, scope: Scope, receive: Receive, platform: Platform) -> None:
+        self.platform = platform
+        self.path: Mapping[str, str] = scope.get("path_params", {})
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.method: str = scope["method"]
+        self.url: str = scope["path"]
+        self.answer_headers: Headers = []
+        self.raw = b""
+        self._scope = scope
+        self._receive = receive
+        self._caller: Caller | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls."""
+        if self._caller is None:
+            raise Unauthorized
+        return self._caller
+
+    @property
+    def account_id(self) -> str:
+        """The account of who calls."""
+        return self.caller.account_id
+
+    def header(self, name: bytes) -> str:
+        """A header, by its name in lower case; empty when it was not sent."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+    def query(self, name: str) -> str | None:
+        """A parameter of the query string."""
+        values = parse_qs(self._scope["query_string"].decode("latin-1"), keep_blank_values=True).get(name)
+        return values[0] if values else None
+
+    def part(self) -> Part:
+        """Which part of a list is asked for.
+
+        Raises:
+            Invalid: the numbers are out of their bounds.
+        """
+        page, size = self._number("page", 0, 0, 10**6), self._number("size", 10, 1, MAX_SIZE)
+        if page * size > MAX_OFFSET:
+            raise Invalid(errors=(FieldError("page", f"goes to {MAX_OFFSET:,} items; use `cursor` to go on"),))
+        return Part(cursor=self.query("cursor"), offset=page * size, limit=size)
+
+    def listed(self, records: list[Any], present: Callable[[Any], Wire], last: Callable[[Any], str]) -> Wire:
+        """The answer to a list: `last` gives the id of an item."""
+        part = self.part()
+        more = len(records) == part.limit
+        return {
+            "object": "list",
+            "data": [present(record) for record in records],
+            "page": part.offset // part.limit,
+            "size": part.limit,
+            "nextCursor": last(records[-1]) if more else None,
+        }
+
+    def wait(self) -> float:
+        """How long the caller would wait (`Prefer: wait=…`, RFC 7240), in seconds; what is granted is answered."""
+        match = _WAIT.search(self.header(b"prefer"))
+        if match is None:
+            return 0
+        seconds = min(int(match[1]), MAX_WAIT_S)
+        self.answer_headers.append((b"preference-applied", b"wait=%d" % seconds))
+        return seconds
+
+    def idempotency(self) -> IdempotencyKey | None:
+        """The `Idempotency-Key` of the request, with a fingerprint of what it asks for.
+
+        Raises:
+            Invalid: it is longer than 255 characters.
+        """
+        key = self.header(b"idempotency-key")
+        if not key:
+            return None
+        if len(key) > 255:
+            raise Invalid(errors=(FieldError("Idempotency-Key", "its length must be at most 255"),))
+        digest = hashlib.sha256(f"{self.method} {self.url}\n".encode() + self.raw).hexdigest()
+        return IdempotencyKey(key=key, fingerprint=digest)
+
+    @contextlib.asynccontextmanager
+    async def presence(self, wait: float) -> AsyncIterator[Presence]:
+        """Whether the caller is still there, watched while something waits on their behalf."""
+        presence = Presence()
+        if wait <= 0:
+            yield presence
+            return
+        watch = asyncio.create_task(self._watch(presence))
+        try:
+            yield presence
+        finally:
+            watch.cancel()
+
+    async def authenticate(self) -> None:
+        """Find out who calls.
+
+        Raises:
+            Unauthorized: nobody that is known.
+        """
+        key = self.header(b"x-api-key")
+        if not key:
+            scheme, _, token = self.header(b"authorization").partition(" ")
+            key = token.strip() if scheme.lower() == "bearer" else ""
+        if not key:
+            raise Unauthorized
+        self._caller = await self.platform.keys.caller(key)
+
+    async def read_body(self) -> None:
+        """Read the body.
+
+        Raises:
+            TooLarge: it has more than 10 MiB.
+        """
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > MAX_BODY_BYTES:
+                raise TooLarge(f"The body has more than {MAX_BODY_BYTES} bytes.")
+            if not message.get("more_body", False):
+                break
+        self.raw = b"".join(chunks)
+
+    async def _watch(self, presence: Presence) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        presence.leave()
+
+    def _number(self, name: str, default: int, least: int, most: int) -> int:
+        text = self.query(name)
+        if text is None:
+            return default
+        if not re.fullmatch(r"\d{1,9}", text) or not least <= int(text) <= most:
+            raise Invalid(errors=(FieldError(name, f"expected a whole number from {least} to {most}"),))
+        return int(text)
+
+
+class Disconnected(Exception):
+    """The caller went away before the request was read: there is nobody to answer."""
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """A method of a path: what it does, takes and gives."""
+
+    method: str
+    path: str
+    handler: Handler
+    answer: Any
+    body: type[Any] | None = None
+    body_optional: bool = False
+    echoes: frozenset[str] = frozenset()
+    status: int = 200
+    query: tuple[Query, ...] = ()
+    errors: tuple[type[DataFactoryError], ...] = ()
+    waits: bool = False
+    idempotent: bool = False
+
+    async def answer_to(self, call: Call) -> bytes:
+        """Call the handler, with the body if there is one."""
+        await call.authenticate()
+        if self.method != "GET":
+            await call.read_body()
+        if self.body is None:
+            return _encoder.encode(await self.handler(call))
+        if not call.raw and self.body_optional:
+            return _encoder.encode(await self.handler(call, self.body()))
+        value = read_json(call.raw)
+        if self.echoes and isinstance(value, dict):
+            value = {name: member for name, member in value.items() if name not in self.echoes}
+        return _encoder.encode(await self.handler(call, convert(value, self.body)))
+
+
+class Routes:
+    """The endpoints of one resource."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.endpoints: list[Endpoint] = []
+
+    def get(self, path: str, **about: Any) -> Callable[[Handler], Handler]:
+        """An endpoint that reads."""
+        return self._add("GET", path, about)
+
+    def post(self, path: str, **about: Any) -> Callable[[Handler], Handler]:
+        """An endpoint that makes something."""
+        return self._add("POST", path, about)
+
+    def put(self, path: str, **about: Any) -> Callable[[Handler], Handler]:
+        """An endpoint that replaces something."""
+        return self._add("PUT", path, about)
+
+    def patch(self, path: str, **about: Any) -> Callable[[Handler], Handler]:
+        """An endpoint that changes a part of something."""
+        return self._add("PATCH", path, about)
+
+    def delete(self, path: str, **about: Any) -> Callable[[Handler], Handler]:
+        """An endpoint that removes something."""
+        return self._add("DELETE", path, about)
+
+    def _add(self, method: str, path: str, about: dict[str, Any]) -> Callable[[Handler], Handler]:
+        def add(handler: Handler) -> Handler:
+            self.endpoints.append(Endpoint(method=method, path=PREFIX + path, handler=handler, **about))
+            return handler
+
+        return add
+
+
+class Resource:
+    """All methods of one path, as an ASGI application."""
+
+    def __init__(self, platform: Platform, endpoints: Mapping[str, Endpoint]) -> None:
+        self._platform = platform
+        self._endpoints = {**endpoints, **({"HEAD": endpoints["GET"]} if "GET" in endpoints else {})}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        endpoint = self._endpoints[scope["method"]]
+        call = Call(scope, receive, self._platform)
+        try:
+            body = await endpoint.answer_to(call)
+            status, headers = endpoint.status, [_JSON, *call.answer_headers]
+        except Disconnected:
+            return
+        except DataFactoryError as error:
+            status, headers, body = problem(error, call.header(b"accept"))
+            headers += call.answer_headers
+        except Exception:
+            log.exception("%s %s failed", call.method, endpoint.path)
+            status, headers, body = problem(InternalError(), call.header(b"accept"))
+        await respond(send, status, headers, body)
+
+
+async def respond(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    """Send an answer."""
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def describe(status: int) -> str:
+    """A status in words."""
+    return HTTPStatus(status).phrase
+
+
+__all__ = ["PAGING", "Call", "Endpoint", "Query", "Resource", "Routes", "encode", "respond"]

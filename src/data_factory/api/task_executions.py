@@ -1,0 +1,100 @@
+"""Task executions: claimed, reported on, looked at."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import UNSET
+
+from data_factory.api.bodies import encode
+from data_factory.api.presenting import Wire, iso, present_task_execution
+from data_factory.api.routing import Call, Routes
+from data_factory.model.errors import (
+    DataFactoryError,
+    FieldError,
+    Invalid,
+    LeaseLost,
+    NotClaimed,
+    NotFound,
+    TaskExecutionCanceled,
+    TaskExecutionEnded,
+    TaskExecutionTimedOut,
+)
+from data_factory.model.records import TaskExecutionRecord
+from data_factory.model.requests import ClaimRequest, ReportBody, ReportRequest, TaskExecutionPatch
+from data_factory.model.resources import Claimed, Reported, TaskExecution
+from data_factory.service.commands import Claim, Report
+from data_factory.service.waiting_room import Presence
+
+routes: Final = Routes("Task executions")
+
+STALE: Final = (NotClaimed, LeaseLost, TaskExecutionEnded, TaskExecutionTimedOut, TaskExecutionCanceled)
+
+
+@routes.get("/task_executions/{id}", answer=TaskExecution, errors=(NotFound,))
+async def get_task_execution(call: Call) -> Wire:
+    """Get a task execution."""
+    return present_task_execution(await call.platform.executions.task_execution(call.account_id, call.path["id"]))
+
+
+@routes.patch("/task_executions/{id}", body=TaskExecutionPatch, answer=TaskExecution, errors=(NotFound, *STALE))
+async def patch_task_execution(call: Call, body: TaskExecutionPatch) -> Wire:
+    """Report on a task execution: its end, a heartbeat (IN_PROGRESS), or SCHEDULED to hand it back."""
+    id = call.path["id"]
+    if body.id not in (None, id):
+        raise Invalid(errors=(FieldError("id", "is not the id of the path"),))
+    return present_task_execution(await call.platform.executions.report(_report(call.account_id, id, body)))
+
+
+@routes.post("/task_executions/claim", body=ClaimRequest, answer=Claimed, errors=(NotFound,), waits=True)
+async def claim_task_executions(call: Call, body: ClaimRequest) -> Wire:
+    """Claim waiting executions of many tasks, oldest first; empty when nothing waits."""
+    wait = call.wait()
+    async with call.presence(wait) as presence:
+        taken = await call.platform.executions.claim(_claim(call.account_id, body), wait, presence)
+    return {"object": "list", "data": [present_task_execution(one, to_worker=True) for one in taken]}
+
+
+@routes.post("/task_executions/report", body=ReportRequest, answer=Reported, errors=(NotFound,))
+async def report_task_executions(call: Call, body: ReportRequest) -> Wire:
+    """Report on many executions, and claim the next ones in the same call."""
+    reports = [_report(call.account_id, one.id, one) for one in body.reports]
+    answers = await call.platform.executions.report_all(reports)
+    taken: list[TaskExecutionRecord] = []
+    if body.claim is not None:
+        taken = await call.platform.executions.claim(_claim(call.account_id, body.claim), 0, Presence())
+    return {
+        "object": "report",
+        "results": [_verdict(report.id, answer) for report, answer in zip(reports, answers, strict=True)],
+        "claimed": [present_task_execution(one, to_worker=True) for one in taken],
+    }
+
+
+def _claim(account_id: str, body: ClaimRequest) -> Claim:
+    return Claim(
+        account_id=account_id,
+        task_ids=tuple(dict.fromkeys(body.task_ids)),
+        limit=body.limit,
+        lease_ms=body.lease_seconds * 1000,
+        worker_id=body.worker_id,
+        claim_id=body.request_id,
+    )
+
+
+def _report(account_id: str, id: str, body: ReportBody | TaskExecutionPatch) -> Report:
+    return Report(
+        account_id=account_id,
+        id=id,
+        status=body.status,
+        output=None if body.output is UNSET else encode(body.output),
+        lease=body.lease,
+        progress=None if body.progress is None else encode(body.progress),
+    )
+
+
+def _verdict(id: str, answer: TaskExecutionRecord | DataFactoryError) -> Wire:
+    if isinstance(answer, DataFactoryError):
+        return {"id": id, "accepted": False, "code": answer.code, "message": answer.message}
+    expires_at = answer.lease_expires_at
+    shown = None if expires_at is None else iso(expires_at)
+    return {"id": id, "accepted": True, "status": answer.status, "leaseExpiresAt": shown}

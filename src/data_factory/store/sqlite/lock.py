@@ -1,0 +1,45 @@
+"""One process a data directory."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO, Final
+
+FILE_NAME: Final = "lock"
+
+
+class DirectoryInUse(Exception):
+    """Another server uses this data directory."""
+
+
+class DirectoryLock:
+    """Holds a data directory for this process until it ends, in whatever way: the system lets go of it, not we.
+
+        lock = DirectoryLock(Path(".data-factory"), "http://127.0.0.1:8080")
+
+    Raises:
+        DirectoryInUse: another process holds it; the message says which.
+    """
+
+    def __init__(self, directory: Path, address: str) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        path = directory / FILE_NAME
+        self._file: IO[str] = path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.seek(0)
+            holder = self._file.read().strip() or "another process"
+            self._file.close()
+            raise DirectoryInUse(
+                f"The data directory {directory} is in use by {holder}. Stop it, or choose another --data-dir."
+            ) from None
+        self._file.truncate(0)
+        self._file.write(f"process {os.getpid()}, which serves {address}")
+        self._file.flush()
+
+    def release(self) -> None:
+        """Let go of it."""
+        self._file.close()
