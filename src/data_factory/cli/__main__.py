@@ -1,0 +1,5 @@
+"""`python -m data_factory.cli`: the command line, where its script is not on the path."""
+
+from data_factory.cli.main import main
+
+main()
