@@ -48,10 +48,10 @@ def show(results: list[list[Figure]], machine: list[tuple[str, str]], *, as_json
     console = Console(width=max(Console().width, 120))
     for name, value in machine:
         console.print(f"{name + ':':10} {value}", highlight=False, soft_wrap=True)
-    table = Table("figure", "median", "min – max", "goal", "", show_edge=False)
+    table = Table("figure", "median", "min to max", "goal", "", show_edge=False)
     for name, figures in runs.items():
         values = [figure.value for figure in figures]
-        spread = f"{_number(min(values))} – {_number(max(values))}"
+        spread = f"{_number(min(values))} to {_number(max(values))}"
         table.add_row(name, _number(statistics.median(values)), spread, figures[0].goal, figures[0].unit)
     console.print(table)
 

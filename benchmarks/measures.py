@@ -6,6 +6,7 @@ import asyncio
 import statistics
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def steps(where: Path, quick: bool) -> list[Figure]:
     return [
         Figure("a step among the first 100 of 1,000", early * 1e3, "ms"),
         Figure("a step among the last 100 of 1,000", late * 1e3, "ms"),
-        Figure("late / early", late / early, "×", "1"),
+        Figure("late / early", late / early, "x", "1"),
     ]
 
 
@@ -101,7 +102,7 @@ async def _walk(server: Server, scene: Scene, executions: int, length: int) -> t
     marks: list[float] = []
     await launch_all(server, scene, executions, connections=1)
     await work(server, scene, executions * length, executions, lambda held: marks.append(time.perf_counter()))
-    took = [after - before for before, after in zip(marks, marks[1:], strict=False)]
+    took = [after - before for before, after in pairwise(marks)]
     share = len(took) // 10
     return statistics.median(took[:share]), statistics.median(took[-share:])
 

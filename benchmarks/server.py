@@ -64,7 +64,7 @@ def running_server(where: Path) -> Iterator[Server]:
     command = [sys.executable, "-m", "data_factory.cli", "server", "--port", str(port), "--data-dir", str(directory)]
     log = directory / "log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env={**os.environ, "DATA_FACTORY_API_KEY": key}, stderr=output)  # noqa: S603
+        process = subprocess.Popen(command, env={**os.environ, "DATA_FACTORY_API_KEY": key}, stderr=output)
     try:
         _wait_until_ready(process, port, log)
         yield Server(pid=process.pid, port=port, key=key, directory=directory)
