@@ -1,1 +1,79 @@
-"""An open, self-hosted Data Factory: durable jobs of custom tasks, run by your own workers over HTTP."""
+"""An open, self-hosted Data Factory: durable jobs of custom tasks, run by your own workers over HTTP.
+
+    from data_factory import task
+
+    @task("example-task")
+    def power(input: PowerInput) -> PowerOutput: ...
+
+Everything that is exported here is loaded when it is first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from data_factory.client import (
+        ApiError,
+        AsyncClient,
+        BadRequest,
+        Client,
+        ConfigurationError,
+        Conflict,
+        ConnectionFailed,
+        NotFound,
+        NotUnderstood,
+        RateLimited,
+        RetryPolicy,
+        ServerFailed,
+        TooLarge,
+        Unauthorized,
+    )
+    from data_factory.model.errors import DataFactoryError
+    from data_factory.worker.context import TaskContext
+    from data_factory.worker.errors import WorkerError
+    from data_factory.worker.task import task
+    from data_factory.worker.worker import Worker
+
+__all__ = [
+    "ApiError",
+    "AsyncClient",
+    "BadRequest",
+    "Client",
+    "ConfigurationError",
+    "Conflict",
+    "ConnectionFailed",
+    "DataFactoryError",
+    "NotFound",
+    "NotUnderstood",
+    "RateLimited",
+    "RetryPolicy",
+    "ServerFailed",
+    "TaskContext",
+    "TooLarge",
+    "Unauthorized",
+    "Worker",
+    "WorkerError",
+    "task",
+]
+
+_HOMES: Final = {
+    "DataFactoryError": "data_factory.model.errors",
+    "TaskContext": "data_factory.worker.context",
+    "Worker": "data_factory.worker.worker",
+    "WorkerError": "data_factory.worker.errors",
+    "task": "data_factory.worker.task",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES.get(name, "data_factory.client")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,51 @@
+"""`data-factory worker`: runs the tasks of a module. Imports nothing of the server."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from data_factory.cli.credentials import key_of
+from data_factory.cli.logs import LogFormat, log_to_stderr
+from data_factory.client.settings import load_settings
+from data_factory.model.errors import DataFactoryError
+from data_factory.worker.loading import load_tasks
+from data_factory.worker.worker import Worker
+
+
+def worker(
+    module: Annotated[
+        str, typer.Argument(metavar="MODULE", help="Where the tasks are: my_module, my_module:power or ./power.py.")
+    ],
+    concurrency: Annotated[
+        int, typer.Option(envvar="DATA_FACTORY_CONCURRENCY", min=1, help="How many executions to run at a time.")
+    ] = 1,
+    grace: Annotated[
+        float, typer.Option(envvar="DATA_FACTORY_GRACE", min=0, help="Seconds for what runs to end, on SIGTERM.")
+    ] = 30.0,
+    log_format: Annotated[
+        LogFormat, typer.Option(envvar="DATA_FACTORY_LOG_FORMAT", help="How the log is written, on standard error.")
+    ] = LogFormat.TEXT,
+) -> None:
+    """Run the tasks of a module: claim their executions, run them, report what they gave.
+
+    The server and the key come from API_BASE_PATH and API_ACCESS_TOKEN, in the environment or in a file .env here;
+    for a server of this user on this machine neither is needed. TASK_DEFINITION_ID names the task of a function that
+    is declared without key or id. Stop it with Ctrl-C or SIGTERM: what runs may end, the rest is handed back. The exit
+    code is 0 then, 2 if something is set up wrongly, 3 if the server refuses the key.
+    """
+    log_to_stderr(log_format)
+    try:
+        settings = load_settings()
+        ready = Worker(
+            load_tasks(module),
+            base_url=settings.base_url,
+            token=settings.token or key_of(settings.base_url),
+            concurrency=concurrency,
+            grace=grace,
+        )
+    except DataFactoryError as error:
+        typer.echo(f"data-factory worker: {error.message}", err=True)
+        raise typer.Exit(2) from error
+    ready.run()

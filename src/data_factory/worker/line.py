@@ -1,0 +1,77 @@
+"""The line to the server: repeats a call until it is answered, and says once that it cannot, and once that it can."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from data_factory.client.awaited import AsyncClient
+from data_factory.client.call import Plan
+from data_factory.client.errors import ApiError, RateLimited, Unauthorized
+from data_factory.client.retry import Backoff
+from data_factory.worker.clock import Clock
+from data_factory.worker.errors import KeyRefused
+from data_factory.worker.pace import Pace
+
+T = TypeVar("T")
+
+logger = logging.getLogger("data_factory.worker")
+
+_PATIENCE: Final = frozenset({408, 425, 429})
+
+
+def is_definitive(error: ApiError) -> bool:
+    """Whether the server has understood the request and said no; anything else is worth another try."""
+    return 400 <= error.status < 500 and error.status not in _PATIENCE
+
+
+class Line:
+    """How every loop of a worker speaks to the server."""
+
+    def __init__(self, client: AsyncClient, clock: Clock, backoff: Backoff, pace: Pace) -> None:
+        self.client = client
+        self.pace = pace
+        self._clock = clock
+        self._backoff = backoff
+        self._failures = 0
+
+    async def ask(self, plan: Callable[[], Plan[T]], *, urgent: bool = True, owed: Callable[[], int] = int) -> T:
+        """The result of a plan, made anew for each try, repeated with jittered back-off until the server has answered.
+
+        Raises the `ApiError` of a definitive refusal (4xx), and `KeyRefused` for 401 and 403.
+        """
+        failures = 0
+        while True:
+            await self.pace.turn(urgent=urgent, owed=owed())
+            try:
+                result = await self.client.send(plan())
+            except Unauthorized as error:
+                raise KeyRefused(
+                    f"{self.client.base_url} refuses the API key ({error.status}: {error.message}): "
+                    "set API_ACCESS_TOKEN to a valid key"
+                ) from error
+            except ApiError as error:
+                if is_definitive(error):
+                    self._answered()
+                    raise
+                pause = max(self._backoff.pause(failures), error.retry_after or 0.0)
+                self._unanswered(error)
+                if isinstance(error, RateLimited):
+                    self.pace.pause(pause)
+            else:
+                self._answered()
+                return result
+            failures += 1
+            await self._clock.sleep(pause)
+
+    def _unanswered(self, error: ApiError) -> None:
+        self._failures += 1
+        if self._failures == 1:
+            logger.warning("%s; trying again until it answers", error.message, extra={"event": "server.unanswered"})
+
+    def _answered(self) -> None:
+        if self._failures:
+            extra = {"event": "server.answered", "failures": self._failures}
+            logger.info("%s answers again, after %d failures", self.client.base_url, self._failures, extra=extra)
+            self._failures = 0

@@ -1,0 +1,149 @@
+"""Runs the executions that were claimed, and keeps those that are over until the server has their results."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+
+from data_factory.model.resources import TaskExecution
+from data_factory.worker.clock import Clock
+from data_factory.worker.handler import Handler
+from data_factory.worker.outcome import Completed, Failed, HandedBack, Outcome, failed
+from data_factory.worker.run import Run
+from data_factory.worker.slots import Slots
+from data_factory.worker.threads import Threads
+from data_factory.worker.workdir import WorkDirectories
+
+logger = logging.getLogger("data_factory.worker")
+
+
+class Runner:
+    """The runs of a worker. A run holds a slot from its claim until `settle`, whatever happens in between."""
+
+    def __init__(self, concurrency: int, clock: Clock) -> None:
+        self.slots = Slots(concurrency)
+        self.runs: dict[str, Run] = {}
+        self.accepting = True
+        self._clock = clock
+        self._over: deque[Run] = deque()
+        self._some_over = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._threads = Threads("data-factory-task")
+        self._directories = WorkDirectories()
+        self._performing: set[asyncio.Task[None]] = set()
+
+    def accept(self, handler: Handler, execution: TaskExecution) -> None:
+        """Begin to run what was claimed, for which a slot was taken; what comes too late is handed back."""
+        if execution.id in self.runs:
+            # The answer to one claim, given twice: it is being worked on.
+            self.slots.give(1)
+            return
+        run = Run(execution, handler, self._clock.now())
+        self.runs[execution.id] = run
+        self._idle.clear()
+        if not self.accepting:
+            self._end(run, HandedBack())
+            return
+        logger.debug("%s begins", run.name, extra=run.facts("task_execution.begun", attempt=execution.attempt))
+        performing = asyncio.create_task(self._perform(run))
+        self._performing.add(performing)
+        performing.add_done_callback(self._performing.discard)
+
+    def drop(self, run: Run, reason: str) -> None:
+        """The server no longer wants the result of this run: the task is told to stop, its slot is free when it has."""
+        if run.dropped or run.outcome is not None:
+            return
+        run.drop()
+        facts = run.facts("task_execution.dropped")
+        logger.warning("%s: told to stop, and its result will be dropped: %s", run.name, reason, extra=facts)
+
+    async def wait_over(self) -> None:
+        """Return once a run is over whose result was not taken yet."""
+        await self._some_over.wait()
+
+    def take_over(self, most: int) -> list[Run]:
+        """The runs that are over and not reported, oldest first, up to `most`."""
+        taken = [self._over.popleft() for _ in range(min(most, len(self._over)))]
+        if not self._over:
+            self._some_over.clear()
+        return taken
+
+    def settle(self, run: Run) -> None:
+        """The run is done with: reported, refused or dropped. Its slot is free."""
+        if self.runs.get(run.id) is run:
+            del self.runs[run.id]
+            self.slots.give(1)
+            if not self.runs:
+                self._idle.set()
+
+    def replace(self, run: Run, message: str) -> None:
+        """Report a failure instead of a result that the server does not take."""
+        run.outcome, run.replaced = failed(message), True
+        self._over.append(run)
+        self._some_over.set()
+
+    async def wait_idle(self) -> None:
+        """Return once no run is left, reported or not."""
+        await self._idle.wait()
+
+    def recall(self) -> None:
+        """Tell every task that it has to stop now."""
+        for run in self.runs.values():
+            if run.outcome is None:
+                run.recall()
+
+    def hand_back(self) -> None:
+        """End every run that is not over, to be handed back."""
+        for run in list(self.runs.values()):
+            self._end(run, HandedBack())
+
+    async def abandon(self) -> None:
+        """Stop everything at once; nothing is reported."""
+        self.accepting = False
+        for run in self.runs.values():
+            run.drop()
+        if self._performing:
+            await asyncio.wait(self._performing, timeout=1)
+
+    def close(self) -> None:
+        """Let go of threads and folders."""
+        for performing in self._performing:
+            performing.cancel()
+        self._threads.close()
+        self._directories.close()
+
+    async def _perform(self, run: Run) -> None:
+        outcome: Outcome = HandedBack()
+        try:
+            outcome = await run.perform(self._threads, self._directories)
+        finally:
+            self._end(run, outcome)
+
+    def _end(self, run: Run, outcome: Outcome) -> None:
+        """The run is over, if it was not already."""
+        if self.runs.get(run.id) is not run or run.outcome is not None:
+            return
+        if run.dropped:
+            self.settle(run)
+            return
+        run.outcome = outcome
+        self._tell(run, outcome)
+        self._over.append(run)
+        self._some_over.set()
+
+    def _tell(self, run: Run, outcome: Outcome) -> None:
+        took = round((self._clock.now() - run.started) * 1000)
+        match outcome:
+            case Completed():
+                facts = run.facts("task_execution.completed", duration_ms=took)
+                logger.info("%s completed after %d ms", run.name, took, extra=facts)
+            case HandedBack():
+                logger.info("%s is handed back", run.name, extra=run.facts("task_execution.handed_back"))
+            case Failed() if run.error is not None:
+                facts = run.facts("task_execution.failed", duration_ms=took)
+                logger.error("%s failed after %d ms", run.name, took, extra=facts, exc_info=run.error)
+            case Failed():
+                facts = run.facts("task_execution.failed", duration_ms=took)
+                logger.warning("%s failed after %d ms: %s", run.name, took, outcome.message, extra=facts)

@@ -1,0 +1,163 @@
+"""How a worker speaks to the hosted platform: one poll a task, one PATCH a result, 50 requests a minute in all.
+
+The platform hands work out for the task's `responseTimeoutSeconds` (an hour, unless it says otherwise) and documents
+no heartbeat. So none is sent until half of that time is over: most tasks never send one. Nor does it document a way to
+hand work back: what is still running when a worker has to stop is handed out again when its response timeout ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from data_factory.client import calls
+from data_factory.client.errors import ApiError, Conflict, NotFound, TooLarge
+from data_factory.client.retry import Backoff
+from data_factory.model.resources import Task
+from data_factory.model.status import TASK_EXECUTION_ENDED
+from data_factory.worker.clock import Clock
+from data_factory.worker.handler import Handler
+from data_factory.worker.line import Line
+from data_factory.worker.outcome import HandedBack, output_of, status_of
+from data_factory.worker.run import Run
+from data_factory.worker.runner import Runner
+
+logger = logging.getLogger("data_factory.worker")
+
+_SLOWEST_POLL: Final = 5.0
+_MOST: Final = 1_000
+
+
+class _Polled:
+    """One task, and when to ask for its work again."""
+
+    def __init__(self, task: Task, handler: Handler) -> None:
+        self.task = task
+        self.handler = handler
+        self.due = 0.0
+        self.misses = 0
+
+
+class Single:
+    """Polls each task in turn, less often when there is nothing to do, and reports each result by itself."""
+
+    def __init__(self, line: Line, runner: Runner, tasks: Mapping[str, tuple[Task, Handler]], clock: Clock) -> None:
+        self._line = line
+        self._runner = runner
+        self._clock = clock
+        self._polled = [_Polled(task, handler) for task, handler in tasks.values()]
+        self._timeouts = {task_id: task.response_timeout_seconds for task_id, (task, _) in tasks.items()}
+        # All tasks share the limit: with many of them, each is asked less often.
+        self._idle = Backoff(initial=1.0, ceiling=max(_SLOWEST_POLL, 1.5 * len(tasks)))
+        self._reporting: set[asyncio.Task[None]] = set()
+        self._beats = True
+        line.pace.enforced = True
+
+    # Polling
+
+    async def claim_forever(self) -> None:
+        """Whenever there is room, ask for the work of the task whose turn it is."""
+        while True:
+            await self._runner.slots.wait_take(1)
+            try:
+                found = await self._poll_next()
+            except BaseException:
+                self._runner.slots.give(1)
+                raise
+            if not found:
+                self._runner.slots.give(1)
+
+    async def settle_claim(self) -> None:
+        """Nothing can be learned about a poll that was given up."""
+
+    async def _poll_next(self) -> bool:
+        polled = min(self._polled, key=lambda one: one.due)
+        if (early := polled.due - self._clock.now()) > 0:
+            await self._clock.sleep(early)
+        try:
+            execution = await self._line.ask(
+                lambda: calls.poll_task(polled.task.id), urgent=False, owed=lambda: len(self._runner.runs)
+            )
+        except ApiError as error:
+            if not isinstance(error, NotFound):
+                logger.error("cannot poll: %s", error, extra={"event": "poll.refused"})
+            polled.due = self._clock.now() + self._idle.pause(polled.misses)
+            polled.misses += 1
+            return False
+        polled.due, polled.misses = self._clock.now(), 0
+        self._runner.accept(polled.handler, execution)
+        return True
+
+    # Reporting
+
+    async def report_forever(self) -> None:
+        """Report each result as soon as it is there; one that takes long does not hold up the others."""
+        try:
+            while True:
+                await self._runner.wait_over()
+                for run in self._runner.take_over(_MOST):
+                    reporting = asyncio.create_task(self._report(run))
+                    self._reporting.add(reporting)
+                    reporting.add_done_callback(self._reporting.discard)
+        finally:
+            for reporting in self._reporting:
+                reporting.cancel()
+
+    async def _report(self, run: Run) -> None:
+        if run.outcome is None or isinstance(run.outcome, HandedBack):
+            seconds = self._timeouts.get(run.execution.task_id)
+            after = f"after its response timeout of {seconds} s" if seconds else "after its response timeout"
+            logger.warning("%s: the platform will hand it out again %s", run.name, after, extra=run.facts("run.left"))
+            self._runner.settle(run)
+            return
+        body = {"id": run.id, "status": status_of(run.outcome), "output": output_of(run.outcome)}
+        try:
+            await self._patch(run, body)
+        except TooLarge as error:
+            if not run.replaced:
+                self._runner.replace(run, f'Task failed "its output is too large: {error.message}"')
+                return
+            self._give_up(run, error)
+        except ApiError as error:
+            self._give_up(run, error)
+        self._runner.settle(run)
+
+    def _give_up(self, run: Run, error: ApiError) -> None:
+        facts = run.facts("task_execution.refused", code=error.code)
+        logger.warning("%s: its result is dropped, the server says %s", run.name, error, extra=facts)
+
+    async def _patch(self, run: Run, body: dict[str, Any]) -> str:
+        return (await self._line.ask(lambda: calls.patch_task_execution(run.id, body))).status
+
+    # Heartbeats
+
+    async def beat_forever(self) -> None:
+        """Extend what has used up half of its response timeout."""
+        shortest = min((seconds for seconds in self._timeouts.values() if seconds > 0), default=0)
+        if not shortest:
+            await asyncio.Event().wait()
+        while True:
+            await self._clock.sleep(shortest / 6)
+            await self.beat()
+
+    async def beat(self) -> None:
+        """One heartbeat for each run that is half-way through its response timeout."""
+        for run in list(self._runner.runs.values()):
+            timeout = self._timeouts.get(run.execution.task_id, 0)
+            if self._beats and timeout and self._clock.now() - run.last_beat >= timeout / 2:
+                run.last_beat = self._clock.now()
+                await self._beat(run)
+
+    async def _beat(self, run: Run) -> None:
+        try:
+            status = await self._patch(run, {"id": run.id, "status": "IN_PROGRESS", "output": {}})
+        except (Conflict, NotFound) as error:
+            self._runner.drop(run, str(error))
+        except ApiError as error:
+            self._beats = False
+            logger.warning("the platform takes no heartbeats: %s", error, extra={"event": "heartbeat.refused"})
+        else:
+            if status in TASK_EXECUTION_ENDED:
+                self._runner.drop(run, f"its status is {status}")

@@ -1,0 +1,264 @@
+"""`Worker`: claims executions of your tasks, runs them, reports what they gave, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, Final, TypeVar
+
+from data_factory.client.awaited import AsyncClient
+from data_factory.client.errors import NotFound
+from data_factory.client.retry import NO_RETRIES, Backoff
+from data_factory.client.settings import check_base_url, load_settings, read_environment
+from data_factory.model.errors import DataFactoryError
+from data_factory.model.resources import Task
+from data_factory.worker.batched import Batched
+from data_factory.worker.clock import Clock
+from data_factory.worker.errors import UsageError, WorkerError
+from data_factory.worker.handler import Handler
+from data_factory.worker.line import Line
+from data_factory.worker.pace import Pace
+from data_factory.worker.roster import assign_ids, find_tasks
+from data_factory.worker.runner import Runner
+from data_factory.worker.single import Single
+from data_factory.worker.task import declarations_of
+
+T = TypeVar("T")
+
+logger = logging.getLogger("data_factory.worker")
+
+_UNWIND_SECONDS: Final = 1.0
+_LAST_WORD_SECONDS: Final = 5.0
+
+
+class _Stopped(Exception):
+    """The worker was told to stop before it had begun."""
+
+
+class Worker:
+    """Runs tasks: as many executions at a time as `concurrency`, until SIGTERM, SIGINT or `stop()`.
+
+    The address and the key of the server come from the arguments, else from `API_BASE_PATH` and `API_ACCESS_TOKEN`
+    in the environment, else from `.env`. On SIGTERM it claims nothing more, gives what is running `grace` seconds to
+    end, and hands the rest back. `lease_seconds` is how long the server waits for a heartbeat before another worker
+    may take over; heartbeats are sent three times as often.
+
+    >>> Worker([power], concurrency=4).run()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        tasks: Iterable[Callable[..., Any]],
+        *,
+        base_url: str | None = None,
+        token: str | None = None,
+        client: AsyncClient | None = None,
+        concurrency: int = 1,
+        grace: float = 30.0,
+        lease_seconds: int = 60,
+        wait_seconds: int = 20,
+        name: str | None = None,
+        clock: Clock | None = None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        if concurrency < 1:
+            raise UsageError("concurrency is at least 1")
+        environment = read_environment()
+        self._handlers = [Handler(one) for one in assign_ids(declarations_of(tasks), environment)]
+        self._given_client = client
+        self._settings = load_settings(base_url, token, environment) if client is None else None
+        if self._settings is not None and self._settings.token is None:
+            raise UsageError("there is no API key: set API_ACCESS_TOKEN in the environment or in .env")
+        self._concurrency = concurrency
+        self._grace = grace
+        self._lease_seconds = lease_seconds
+        self._wait_seconds = wait_seconds
+        self._name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+        self._clock = clock or Clock()
+        self._backoff = backoff or Backoff()
+        self._stop = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._runner: Runner | None = None
+
+    def run(self) -> None:
+        """Run until told to stop: SIGTERM or SIGINT stop it in good order, a second one at once.
+
+        For the main function of a program: when the worker cannot go on, it says why in one line and raises
+        `SystemExit` with the code 2 (set up wrongly), 3 (the API key is refused) or 1.
+        """
+        loop = asyncio.new_event_loop()
+        try:
+            self._handle_signals(loop)
+            loop.run_until_complete(self.run_async())
+        except DataFactoryError as error:
+            logger.error("%s", error.message, extra={"event": "worker.stopped", "code": error.code})
+            sys.exit(error.exit_code if isinstance(error, WorkerError) else 2)
+        finally:
+            _close(loop)
+
+    async def run_async(self) -> None:
+        """Run until `stop()`, in an event loop of your own; raises `WorkerError` when it cannot go on."""
+        self._loop = asyncio.get_running_loop()
+        client = self._given_client or self._make_client()
+        runner = self._runner = Runner(self._concurrency, self._clock)
+        try:
+            await self._work(Line(client, self._clock, self._backoff, Pace(self._clock)), runner)
+        except _Stopped:
+            logger.info("stopped before it had begun", extra={"event": "worker.stopped"})
+        except BaseException:
+            await runner.abandon()
+            raise
+        finally:
+            runner.close()
+            if self._given_client is None:
+                await client.aclose()
+
+    def stop(self) -> None:
+        """Claim nothing more, let what runs end within `grace`, hand back the rest. May be called from any thread."""
+        if self._loop is None:
+            self._stop.set()
+        else:
+            self._loop.call_soon_threadsafe(self._stop.set)
+
+    async def _work(self, line: Line, runner: Runner) -> None:
+        found = await self._unless_stopped(find_tasks(line, self._handlers))
+        link = await self._link(line, runner, found)
+        tasks = ", ".join(f"{task.key} ({handler.name})" for task, handler in found.values())
+        extra = {"event": "worker.started", "base_url": line.client.base_url, "concurrency": self._concurrency}
+        logger.info("running %s at %s, %d at a time", tasks, line.client.base_url, self._concurrency, extra=extra)
+        await self._keep_going(link, runner)
+        logger.info("stopped", extra={"event": "worker.stopped"})
+
+    async def _link(self, line: Line, runner: Runner, found: Mapping[str, tuple[Task, Handler]]) -> Batched | Single:
+        """Claims and reports in batches where the server knows them; else, as on the hosted platform, one by one."""
+        batched = Batched(
+            line,
+            runner,
+            {task_id: handler for task_id, (_, handler) in found.items()},
+            self._clock,
+            self._backoff,
+            worker_id=self._name,
+            lease_seconds=self._lease_seconds,
+            wait_seconds=self._wait_seconds,
+        )
+        try:
+            await self._unless_stopped(batched.claim_now())
+        except NotFound:
+            logger.info("this server knows no claims: polling, up to 50 requests a minute", extra={"event": "polling"})
+            return Single(line, runner, found, self._clock)
+        except _Stopped:
+            # What the claim was given is handed back with the rest.
+            return batched
+        return batched
+
+    async def _keep_going(self, link: Batched | Single, runner: Runner) -> None:
+        claiming = asyncio.create_task(link.claim_forever())
+        serving = [asyncio.create_task(link.report_forever()), asyncio.create_task(link.beat_forever())]
+        try:
+            await _first(self._stop.wait(), claiming, *serving)
+            runner.accepting = False
+            await _cancel(claiming)
+            if runner.runs:
+                busy = len(runner.runs)
+                logger.info("stopping: %d still running", busy, extra={"event": "worker.draining", "running": busy})
+            await _first(self._drain(link, runner), *serving)
+        finally:
+            await _cancel(claiming, *serving)
+
+    async def _drain(self, link: Batched | Single, runner: Runner) -> None:
+        """Let what runs end; when the grace is over, hand the rest back."""
+        await self._within(_LAST_WORD_SECONDS, link.settle_claim())
+        if await self._within(self._grace, runner.wait_idle()):
+            return
+        runner.recall()
+        if await self._within(_UNWIND_SECONDS, runner.wait_idle()):
+            return
+        runner.hand_back()
+        if not await self._within(_LAST_WORD_SECONDS, runner.wait_idle()):
+            left = len(runner.runs)
+            extra = {"event": "worker.gave_up", "running": left}
+            logger.error("cannot hand back %d executions: their leases will run out", left, extra=extra)
+
+    async def _within(self, seconds: float, work: Coroutine[Any, Any, None]) -> bool:
+        """Whether the work was done in so many seconds; if not, it is given up."""
+        working = asyncio.create_task(work)
+        timer = asyncio.create_task(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait({working, timer}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
+                return True
+            return False
+        finally:
+            await _cancel(working, timer)
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
+        working = asyncio.create_task(work)
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            raise _Stopped
+        finally:
+            await _cancel(working, stopping)
+
+    def _make_client(self) -> AsyncClient:
+        settings = self._settings
+        if settings is None:
+            raise AssertionError("a client was given")
+        return AsyncClient(check_base_url(settings.base_url), settings.token, retries=NO_RETRIES)
+
+    def _handle_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            try:
+                loop.add_signal_handler(number, self._on_signal, number)
+            except (NotImplementedError, RuntimeError, ValueError):
+                # Windows, or not the main thread: the default handlers stay.
+                return
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        if self._stop.is_set():
+            logger.warning("%s again: stopping at once", number.name, extra={"event": "worker.killed"})
+            logging.shutdown()
+            if self._runner is not None:
+                self._runner.close()
+            os._exit(128 + number)
+        hint = f"waiting up to {self._grace:g} s for what runs; once more stops at once"
+        logger.info("%s: claiming nothing more, %s", number.name, hint, extra={"event": "worker.stopping"})
+        self._stop.set()
+
+
+async def _first(work: Coroutine[Any, Any, Any], *others: asyncio.Task[Any]) -> None:
+    """Return when the work is done; raise what one of the others raises, which were to go on for ever."""
+    working = asyncio.create_task(work)
+    try:
+        done, _ = await asyncio.wait({working, *others}, return_when=asyncio.FIRST_COMPLETED)
+        for one in done:
+            one.result()
+    finally:
+        await _cancel(working)
+
+
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    for one in tasks:
+        one.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    """Close the loop without waiting for ever for a task that does not take its cancellation."""
+    try:
+        if left := asyncio.all_tasks(loop):
+            for one in left:
+                one.cancel()
+            loop.run_until_complete(asyncio.wait(left, timeout=_UNWIND_SECONDS))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        loop.close()
