@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from data_factory.model.ids import IdMaker, NewId
 from data_factory.service.batch import Effects
@@ -17,6 +18,10 @@ from data_factory.service.waiting_room import WaitingRoom
 from data_factory.store.promises import Reads, Store
 
 
+SPARED_MS: Final = 10_000
+"""How long a worker is given, after a start, to be heard again: while the platform was down, it could not be."""
+
+
 class Platform:
     """A Data Factory on a store.
 
@@ -28,6 +33,7 @@ class Platform:
 
     def __init__(self, store: Store, clock: Clock = wall_clock, new_id: NewId | None = None) -> None:
         self.new_id = new_id or IdMaker(clock)
+        self._clock = clock
         self.store = store
         self.room = WaitingRoom()
         self.dispatcher = Dispatcher(store, clock, self.new_id, self._tell)
@@ -40,6 +46,7 @@ class Platform:
     async def start(self, fixed_key: str | None = None) -> str | None:
         """Begin; returns the admin key that the very first start makes (see `Keys.prepare`)."""
         made = await self.keys.prepare(fixed_key)
+        await self.store.write(lambda transaction: transaction.spare_leases(self._clock(), SPARED_MS))
         await self._fill(tuple(await self.store.read(_waiting_pipelines)))
         self.timers.start()
         return made

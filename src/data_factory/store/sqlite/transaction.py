@@ -240,6 +240,9 @@ class SqliteTransaction:
     async def due_task_executions(self, now: int, limit: int) -> list[TaskExecutionRecord]:
         return self._all(TaskExecutionRecord, "due_task_executions", now=now, limit=limit)
 
+    async def spare_leases(self, now: int, grace_ms: int) -> None:
+        self._execute("spare_leases", now=now, grace_ms=grace_ms)
+
     async def insert_task_executions(self, rows: Sequence[TaskExecutionRecord]) -> None:
         self._execute_many("insert_task_executions", map(_as_dict, rows))
 

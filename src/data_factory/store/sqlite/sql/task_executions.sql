@@ -60,6 +60,12 @@ SELECT * FROM task_executions WHERE timer_at <= :now ORDER BY timer_at LIMIT :li
 -- name: next_task_timer
 SELECT min(timer_at) FROM task_executions WHERE timer_at IS NOT NULL;
 
+-- name: spare_leases
+UPDATE task_executions SET
+    lease_expires_at = :now + min(lease_ms, :grace_ms),
+    timer_at = min(:now + min(lease_ms, :grace_ms), coalesce(timeout_at, 9223372036854775807))
+WHERE timer_at < :now + :grace_ms AND status = 'IN_PROGRESS' AND lease_expires_at < :now + min(lease_ms, :grace_ms);
+
 -- name: task_execution
 SELECT * FROM task_executions WHERE id = :id AND account_id = :account_id;
 
