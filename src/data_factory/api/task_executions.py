@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from msgspec import UNSET
@@ -59,15 +60,17 @@ async def claim_task_executions(call: Call, body: ClaimRequest) -> Wire:
 async def report_task_executions(call: Call, body: ReportRequest) -> Wire:
     """Report on many executions, and claim the next ones in the same call."""
     reports = [_report(call.account_id, one.id, one) for one in body.reports]
-    answers = await call.platform.executions.report_all(reports)
-    taken: list[TaskExecutionRecord] = []
-    if body.claim is not None:
-        taken = await call.platform.executions.claim(_claim(call.account_id, body.claim), 0, Presence())
+    taking = _take(call, body.claim)  # together with the reports, so that both are kept in one transaction
+    answers, taken = await asyncio.gather(call.platform.executions.report_all(reports), taking)
     return {
         "object": "report",
         "results": [_verdict(report.id, answer) for report, answer in zip(reports, answers, strict=True)],
         "claimed": [present_task_execution(one, to_worker=True) for one in taken],
     }
+
+
+async def _take(call: Call, body: ClaimRequest | None) -> list[TaskExecutionRecord]:
+    return [] if body is None else await call.platform.executions.claim(_claim(call.account_id, body), 0, Presence())
 
 
 def _claim(account_id: str, body: ClaimRequest) -> Claim:

@@ -8,7 +8,7 @@ from typing import Final
 from data_factory.model.ids import IdMaker, NewId
 from data_factory.service.batch import Effects
 from data_factory.service.catalog import Catalog
-from data_factory.service.clock import Clock, wall_clock
+from data_factory.service.clock import Clock, SteadyClock
 from data_factory.service.commands import FillSlots
 from data_factory.service.dispatcher import Dispatcher
 from data_factory.service.executions import Executions
@@ -31,7 +31,8 @@ class Platform:
     await platform.stop()
     """
 
-    def __init__(self, store: Store, clock: Clock = wall_clock, new_id: NewId | None = None) -> None:
+    def __init__(self, store: Store, clock: Clock | None = None, new_id: NewId | None = None) -> None:
+        clock = clock or SteadyClock()
         self.new_id = new_id or IdMaker(clock)
         self._clock = clock
         self.store = store
