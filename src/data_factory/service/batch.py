@@ -272,15 +272,17 @@ async def _fill_slots(batch: _Batch) -> None:
         launched[row.pipeline_id].append(row)
     open_ids = set(world.pipelines)
     starts = 0
-    while free := {id: slots for id in open_ids if (slots := world.free_slots(id)) > 0}:
+    while free := world.free_slots(open_ids):
         if starts >= MAX_STARTS:
             batch.unfilled = tuple(free)
             return
         gone = sum(old.status == "PENDING" for old, _ in world.executions.changed())
         limit = min(max(free.values()), MAX_STARTS) + gone
-        stored = await world.load_pending(free, limit)
+        stored: dict[str, list[JobExecutionRecord]] = defaultdict(list)
+        for row in await world.load_pending(free, limit):
+            stored[row.pipeline_id].append(row)
         for id, slots in free.items():
-            waiting = [row for row in stored if row.pipeline_id == id]
+            waiting = stored[id]
             exhausted = len(waiting) < limit
             if exhausted:
                 waiting += launched[id]

@@ -17,7 +17,6 @@ from data_factory.service.timers import Timers
 from data_factory.service.waiting_room import WaitingRoom
 from data_factory.store.promises import Reads, Store
 
-
 SPARED_MS: Final = 10_000
 """How long a worker is given, after a start, to be heard again: while the platform was down, it could not be."""
 

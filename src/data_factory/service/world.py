@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
@@ -106,19 +107,14 @@ class World:
         for row in outcome.task_executions:
             self.task_executions.put(row)
 
-    def running(self, pipeline_id: str) -> int:
-        """How many executions of a pipeline are running now."""
-        started_less_ended = sum(
-            (row.status == "RUNNING") - (id in self.executions.read and self.executions.read[id].status == "RUNNING")
-            for id, row in self.executions.now.items()
-            if row.pipeline_id == pipeline_id
-        )
-        return self._running_read.get(pipeline_id, 0) + started_less_ended
-
-    def free_slots(self, pipeline_id: str) -> int:
-        """How many more executions may run in a pipeline now; below 0 after it was made smaller."""
-        pipeline = self.resized.get(pipeline_id, self.pipelines[pipeline_id])
-        return pipeline.slots - self.running(pipeline_id)
+    def free_slots(self, pipeline_ids: Iterable[str]) -> dict[str, int]:
+        """How many more executions may run now, for each of these pipelines that has a free slot."""
+        running = Counter(self._running_read)
+        for old, new in self.executions.changed():
+            running[new.pipeline_id] += (new.status == "RUNNING") - (old.status == "RUNNING")
+        running.update(row.pipeline_id for row in self.executions.new() if row.status == "RUNNING")
+        slots = {id: self.resized.get(id, self.pipelines[id]).slots for id in pipeline_ids}
+        return {id: free for id in slots if (free := slots[id] - running[id]) > 0}
 
     def limit_of(self, task_id: str) -> int:
         """How many executions of a task may be in progress at a time; 0 is no limit."""
