@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import socket
 import threading
 import time
 from collections import deque
@@ -22,6 +21,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from tests.standin.listening import listen
 
 TOKEN = "hosted-key"
 ROOT = "/v1/data_factory"
@@ -217,7 +218,7 @@ class Stage:
 @contextmanager
 def served(app: Any) -> Iterator[str]:
     """Serve an application on a free port of the loopback, in a thread; gives its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen()
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", access_log=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -16,7 +16,7 @@ from data_factory.client.errors import ApiError, BadRequest, TooLarge
 from data_factory.client.retry import Backoff
 from data_factory.model.requests import ClaimRequest, ReportBody
 from data_factory.model.resources import Claimed, TaskExecution, Verdict
-from data_factory.worker.clock import Clock
+from data_factory.worker.clock import Clock, within
 from data_factory.worker.handler import Handler
 from data_factory.worker.line import Line
 from data_factory.worker.outcome import output_of, status_of
@@ -53,6 +53,8 @@ class Batched:
         self._lease_seconds = lease_seconds
         self._wait_seconds = wait_seconds
         self._open_claim: Call[Claimed] | None = None
+        self._shortest_lease = float(lease_seconds)
+        self._lease_shortened = asyncio.Event()
 
     # Claiming
 
@@ -129,6 +131,12 @@ class Batched:
 
     def _begin(self, executions: Sequence[TaskExecution]) -> None:
         for execution in executions:
+            # The lease as it was given, which the response timeout of the task may have made shorter.
+            if execution.lease_expires_at is not None:
+                lease = (execution.lease_expires_at - execution.updated_at).total_seconds()
+                if 0 < lease < self._shortest_lease:
+                    self._shortest_lease = lease
+                    self._lease_shortened.set()
             self._runner.accept(self._handlers[execution.task_id], execution)
 
     # Reporting
@@ -147,7 +155,7 @@ class Batched:
             answer = await self._line.ask(lambda: calls.report(reports, claim=claim))
         except ApiError as error:
             self._runner.slots.give(spare)
-            await self._report_apart(runs, error)
+            await (self._report_apart(runs, error) if claim is None else self._report(runs, ride=False))
             return
         except asyncio.CancelledError:
             self._runner.slots.give(spare)
@@ -193,8 +201,10 @@ class Batched:
     async def beat_forever(self) -> None:
         """Extend the leases of everything that is not reported yet, in one call each third of a lease."""
         while True:
-            await self._clock.sleep(self._lease_seconds / 3)
-            await self.beat()
+            if await within(self._clock, self._shortest_lease / 3, self._lease_shortened.wait()):
+                self._lease_shortened.clear()
+            else:
+                await self.beat()
 
     async def beat(self) -> None:
         """One heartbeat for all runs; what the server says is lost or canceled is told to stop."""

@@ -91,8 +91,8 @@ async def _by_id(line: Line, declared: Declaration) -> Task:
 
 def _unknown(line: Line, what: str, known: Sequence[str]) -> str:
     more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
-    there = f"there are {', '.join(known[:_NAMED])}{more}" if known else "it has no tasks yet: create it first"
-    return f"{what} at {line.client.base_url}: {there}"
+    there = f"its tasks are {', '.join(known[:_NAMED])}{more}" if known else "it has no tasks yet"
+    return f"{what} in this account at {line.client.base_url} ({there}): create it, or correct its name"
 
 
 def _read_tasks(wanted: set[str], key: str | None) -> Steps[dict[str, Task]]:

@@ -19,7 +19,7 @@ from data_factory.client.settings import check_base_url, load_settings, read_env
 from data_factory.model.errors import DataFactoryError
 from data_factory.model.resources import Task
 from data_factory.worker.batched import Batched
-from data_factory.worker.clock import Clock
+from data_factory.worker.clock import Clock, cancel, within
 from data_factory.worker.errors import UsageError, WorkerError
 from data_factory.worker.handler import Handler
 from data_factory.worker.line import Line
@@ -163,40 +163,27 @@ class Worker:
         try:
             await _first(self._stop.wait(), claiming, *serving)
             runner.accepting = False
-            await _cancel(claiming)
+            await cancel(claiming)
             if runner.runs:
                 busy = len(runner.runs)
                 logger.info("stopping: %d still running", busy, extra={"event": "worker.draining", "running": busy})
             await _first(self._drain(link, runner), *serving)
         finally:
-            await _cancel(claiming, *serving)
+            await cancel(claiming, *serving)
 
     async def _drain(self, link: Batched | Single, runner: Runner) -> None:
         """Let what runs end; when the grace is over, hand the rest back."""
-        await self._within(_LAST_WORD_SECONDS, link.settle_claim())
-        if await self._within(self._grace, runner.wait_idle()):
+        await within(self._clock, _LAST_WORD_SECONDS, link.settle_claim())
+        if await within(self._clock, self._grace, runner.wait_idle()):
             return
         runner.recall()
-        if await self._within(_UNWIND_SECONDS, runner.wait_idle()):
+        if await within(self._clock, _UNWIND_SECONDS, runner.wait_idle()):
             return
         runner.hand_back()
-        if not await self._within(_LAST_WORD_SECONDS, runner.wait_idle()):
+        if not await within(self._clock, _LAST_WORD_SECONDS, runner.wait_idle()):
             left = len(runner.runs)
             extra = {"event": "worker.gave_up", "running": left}
             logger.error("cannot hand back %d executions: their leases will run out", left, extra=extra)
-
-    async def _within(self, seconds: float, work: Coroutine[Any, Any, None]) -> bool:
-        """Whether the work was done in so many seconds; if not, it is given up."""
-        working = asyncio.create_task(work)
-        timer = asyncio.create_task(self._clock.sleep(seconds))
-        try:
-            await asyncio.wait({working, timer}, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                working.result()
-                return True
-            return False
-        finally:
-            await _cancel(working, timer)
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
         working = asyncio.create_task(work)
@@ -207,7 +194,7 @@ class Worker:
                 return working.result()
             raise _Stopped
         finally:
-            await _cancel(working, stopping)
+            await cancel(working, stopping)
 
     def _make_client(self) -> AsyncClient:
         settings = self._settings
@@ -243,13 +230,7 @@ async def _first(work: Coroutine[Any, Any, Any], *others: asyncio.Task[Any]) -> 
         for one in done:
             one.result()
     finally:
-        await _cancel(working)
-
-
-async def _cancel(*tasks: asyncio.Task[Any]) -> None:
-    for one in tasks:
-        one.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel(working)
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:
