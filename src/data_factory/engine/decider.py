@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from data_factory.engine.expressions import Template
-from data_factory.engine.graph import Graph, Step
+from data_factory.engine.graph import Graph, Step, reference_of
 from data_factory.engine.retry import retries_left, retry_delay_ms
 from data_factory.model.definitions import TaskDefinition
 from data_factory.model.errors import JobExecutionEnded
@@ -84,18 +84,21 @@ def expire(run: Run, due: TaskExecutionRecord, now: int, new_id: NewId) -> Outco
     """A timer of a task execution came due: it becomes available, or it timed out."""
     outcome = Outcome(run.execution, [])
     task = run.tasks[due.task_id]
-    if due.status == "SCHEDULED" and _due(due.available_at, now):
-        outcome.task_executions.append(make_ready(due, task, now))
-    elif due.status == "SCHEDULED" and _due(due.poll_timeout_at, now):
-        message = f"No worker claimed it within its pollTimeoutSeconds ({task.poll_timeout_seconds})."
-        _time_out(run, outcome, due, Failure(code="poll_timeout", message=message), now, new_id)
-    elif due.status == "IN_PROGRESS" and _due(due.timeout_at, now):
-        message = f"It ran longer than its timeoutSeconds ({task.timeout_seconds})."
-        _time_out(run, outcome, due, Failure(code="timeout", message=message), now, new_id)
-    elif due.status == "IN_PROGRESS" and _due(due.lease_expires_at, now):
-        seconds = (due.lease_ms or 0) / 1000
-        failure = Failure(code="lease_expired", message=f"Its worker gave no sign of life for {seconds:g} seconds.")
-        _fail(run, outcome, _ended(due, "TIMED_OUT", now), failure, now, new_id)
+    if due.timer_at is None or due.timer_at > now:
+        return outcome
+    match due.timer_at:  # what came due first, however late this is: a lease that ended before the timeout counts
+        case due.available_at:
+            outcome.task_executions.append(make_ready(due, task, now))
+        case due.poll_timeout_at:
+            message = f"No worker claimed it within its pollTimeoutSeconds ({task.poll_timeout_seconds})."
+            _time_out(run, outcome, due, Failure(code="poll_timeout", message=message), now, new_id)
+        case due.timeout_at:
+            message = f"It ran longer than its timeoutSeconds ({task.timeout_seconds})."
+            _time_out(run, outcome, due, Failure(code="timeout", message=message), now, new_id)
+        case due.lease_expires_at:
+            seconds = (due.lease_ms or 0) / 1000
+            failure = Failure(code="lease_expired", message=f"Its worker gave no sign of life for {seconds:g} seconds.")
+            _fail(run, outcome, _ended(due, "TIMED_OUT", now), failure, now, new_id)
     return outcome
 
 
@@ -150,7 +153,8 @@ def _enter(run: Run, outcome: Outcome, reference: str | None, now: int, new_id: 
     failure = Failure(code="input_too_large", message=f"Its input {_TOO_LARGE}.")
     ended = _ended(scheduled, "FAILED_WITH_TERMINAL_ERROR", now, failure=_json(failure))
     outcome.task_executions.append(ended)
-    _end(run, outcome, "FAILED", _caused_by(ended, failure), now)
+    # The job's `output` is not evaluated: what it reads was not loaded, since this end could not be foreseen.
+    _close(run, outcome, "FAILED", EMPTY, _caused_by(ended, failure), now)
 
 
 def _leave(run: Run, outcome: Outcome, ended: TaskExecutionRecord, now: int, new_id: NewId) -> None:
@@ -172,9 +176,7 @@ def _time_out(run: Run, outcome: Outcome, late: TaskExecutionRecord, failure: Fa
         case "RETRY":
             _fail(run, outcome, _ended(late, "TIMED_OUT", now), failure, now, new_id)
         case "TIME_OUT_WF":
-            ended = _ended(late, "TIMED_OUT", now, failure=_json(failure))
-            outcome.task_executions.append(ended)
-            _end(run, outcome, "TIMEDOUT", _caused_by(ended, failure), now)
+            _give_up(run, outcome, _ended(late, "TIMED_OUT", now, failure=_json(failure)), failure, now)
 
 
 def _fail(run: Run, outcome: Outcome, ended: TaskExecutionRecord, failure: Failure, now: int, new_id: NewId) -> None:
@@ -187,20 +189,29 @@ def _fail(run: Run, outcome: Outcome, ended: TaskExecutionRecord, failure: Failu
     elif step.optional:
         _leave(run, outcome, replace(ended, status="COMPLETED_WITH_ERRORS"), now, new_id)
     else:
-        outcome.task_executions.append(ended)
-        run.results = {**run.results, step.reference: ended}
-        if run.graph.output is None:
-            run.execution = replace(run.execution, output=ended.output)
-        status: JobExecutionStatus = "TIMEDOUT" if ended.status == "TIMED_OUT" else "FAILED"
-        _end(run, outcome, status, _caused_by(ended, failure), now)
+        _give_up(run, outcome, ended, failure, now)
+
+
+def _give_up(run: Run, outcome: Outcome, ended: TaskExecutionRecord, failure: Failure, now: int) -> None:
+    """The job execution ends with the task that failed or timed out."""
+    outcome.task_executions.append(ended)
+    run.results = {**run.results, reference_of(ended.path): ended}
+    if run.graph.output is None:
+        run.execution = replace(run.execution, output=ended.output)
+    _end(run, outcome, "TIMEDOUT" if ended.status == "TIMED_OUT" else "FAILED", _caused_by(ended, failure), now)
 
 
 def _end(run: Run, outcome: Outcome, status: JobExecutionStatus, failure: Failure | None, now: int) -> None:
     """The job execution ends; its `output` template is evaluated, if it has one."""
     output = run.execution.output if run.graph.output is None else _evaluate(run, run.graph.output)
-    if output is None:
-        output, status = EMPTY, "FAILED"
-        failure = Failure(code="output_too_large", message=f"Its output {_TOO_LARGE}.")
+    if output is None and failure is None:
+        status, failure = "FAILED", Failure(code="output_too_large", message=f"Its output {_TOO_LARGE}.")
+    _close(run, outcome, status, output or EMPTY, failure, now)
+
+
+def _close(
+    run: Run, outcome: Outcome, status: JobExecutionStatus, output: str, failure: Failure | None, now: int
+) -> None:
     run.execution = replace(
         run.execution,
         status=status,
@@ -307,14 +318,14 @@ def _caused_by(ended: TaskExecutionRecord, failure: Failure) -> Failure:
 
 def _evaluate(run: Run, template: Template) -> str | None:
     """The value of a template as JSON; None when it is too large or too deep to be kept."""
-    scope: dict[str, Any] = {
-        reference: _as_scope(run.results[reference])
-        for reference in (run.results if template.reads_all else template.reads)
-        if reference in run.results
-    }
-    if template.reads_workflow or template.reads_all:
-        scope["workflow"] = _workflow_scope(run.execution)
     try:
+        scope: dict[str, Any] = {
+            reference: _as_scope(run.results[reference])
+            for reference in (run.results if template.reads_all else template.reads)
+            if reference in run.results
+        }
+        if template.reads_workflow or template.reads_all:
+            scope["workflow"] = _workflow_scope(run.execution)
         value = _json(template.resolve(scope))
     except RecursionError:
         return None
@@ -356,7 +367,3 @@ def _message_of(output: str) -> str:
 
 def _json(value: Any) -> str:
     return _encode(value).decode()
-
-
-def _due(at: int | None, now: int) -> bool:
-    return at is not None and at <= now

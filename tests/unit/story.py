@@ -1,0 +1,188 @@
+"""One job execution told step by step, with the engine's own functions and a clock that the test moves.
+
+    story = Story(step("fetch", retry_count=1), step("send"))
+    story.start()
+    story.claim()
+    story.fail()
+    story.statuses()  # ["fetch 1 FAILED", "fetch 2 SCHEDULED"]
+
+Each step gets a task of its own, so its settings (`retry_count`, `timeout_seconds`, …) stand beside it.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from data_factory.engine import decider, lease
+from data_factory.engine.decider import Outcome, Run
+from data_factory.engine.graph import compile_graph
+from data_factory.model.definitions import JobDefinition, JobTask, TaskDefinition
+from data_factory.model.records import JobExecutionRecord, TaskExecutionRecord
+from data_factory.model.status import TASK_EXECUTION_ENDED, TaskExecutionStatus
+
+START = 1_700_000_000_000
+
+
+class StepInStory(msgspec.Struct):
+    task: JobTask
+    definition: TaskDefinition
+
+
+def step(
+    reference: str, *, optional: bool = False, input: dict[str, Any] | None = None, **settings: Any
+) -> StepInStory:
+    """A step of a job, and the settings of the task that it runs."""
+    task = JobTask(
+        name=f"${{account}}/{reference}", task_reference_name=reference, is_optional=optional, input=input or {}
+    )
+    return StepInStory(task, TaskDefinition(key=reference, **{"retry_delay_seconds": 0, **settings}))
+
+
+class Story:
+    """The job execution, its task executions in the order of their making, and the time."""
+
+    def __init__(
+        self,
+        *steps: StepInStory,
+        input: dict[str, Any] | None = None,
+        output: dict[str, Any] | None = None,
+        timeout_seconds: int = 0,
+    ) -> None:
+        definition = JobDefinition(
+            key="job", tasks=tuple(one.task for one in steps), output=output, timeout_seconds=timeout_seconds
+        )
+        self.graph = compile_graph(definition, {one.task.name: one.definition.key for one in steps})
+        self.tasks = {one.definition.key: one.definition for one in steps}
+        self.execution = _pending(input or {})
+        self.rows: dict[str, TaskExecutionRecord] = {}
+        self.now = START
+        self._numbers = count(1)
+
+    # -- what happens
+
+    def start(self) -> None:
+        self._take(decider.start(self.run(), self.now, self._new_id))
+
+    def claim(self, lease_seconds: int | None = None) -> TaskExecutionRecord:
+        current = self.current
+        lease_ms = None if lease_seconds is None else lease_seconds * 1000
+        held = lease.claim(current, self.tasks[current.task_id], self._new_id(), self.now, lease_ms=lease_ms)
+        self.rows[held.id] = held
+        return held
+
+    def heartbeat(self, output: str | None = None) -> None:
+        self.rows[self.current.id] = lease.extend(self.current, self.now, output, None)
+
+    def hand_back(self) -> None:
+        self.rows[self.current.id] = lease.hand_back(self.current, self.tasks[self.current.task_id], self.now)
+
+    def complete(self, output: dict[str, Any] | None = None) -> None:
+        held = self.current
+        run = self.run(after=held, may_fail=False)
+        self._take(decider.complete(run, held, _json(output or {}), self.now, self._new_id))
+
+    def fail(self, output: dict[str, Any] | None = None, status: TaskExecutionStatus = "FAILED") -> None:
+        held = self.current
+        run = self.run(after=held, may_fail=True)
+        self._take(decider.fail(run, held, status, _json(output or {}), self.now, self._new_id))
+
+    def work(self, output: dict[str, Any] | None = None) -> None:
+        """Claim and complete."""
+        self.claim()
+        self.complete(output)
+
+    def wait(self, seconds: float) -> None:
+        """Time passes, and what came due in it is done at its end."""
+        self.now += int(seconds * 1000)
+        if self.execution.status == "RUNNING":
+            due = self.current
+            self._take(decider.expire(self.run(after=due, may_fail=True), due, self.now, self._new_id))
+        if self.execution.deadline_at is not None and self.execution.deadline_at <= self.now:
+            self._take(decider.expire_job(self.run(), self.rows.values(), self.now))
+
+    def cancel(self, reason: str = "") -> None:
+        self._take(decider.cancel(self.run(), self.rows.values(), reason, self.now))
+
+    # -- what is so
+
+    @property
+    def status(self) -> str:
+        return self.execution.status
+
+    @property
+    def output(self) -> Any:
+        return msgspec.json.decode(self.execution.output)
+
+    @property
+    def failure(self) -> dict[str, Any]:
+        return _failure(self.execution.failure)
+
+    @property
+    def current(self) -> TaskExecutionRecord:
+        """The one task execution that has not ended."""
+        (current,) = [row for row in self.rows.values() if row.status not in TASK_EXECUTION_ENDED]
+        return current
+
+    @property
+    def last(self) -> TaskExecutionRecord:
+        return list(self.rows.values())[-1]
+
+    def statuses(self) -> list[str]:
+        return [f"{row.path} {row.attempt} {row.status}" for row in self.rows.values()]
+
+    def input_of(self, reference: str) -> Any:
+        (row,) = [row for row in self.rows.values() if row.path == reference and row.attempt == 1]
+        return msgspec.json.decode(row.input)
+
+    def failures(self) -> list[str]:
+        """The code of each task execution's failure, of those that have one."""
+        return [_failure(row.failure)["code"] for row in self.rows.values() if row.failure]
+
+    # -- how it is told
+
+    def run(self, after: TaskExecutionRecord | None = None, may_fail: bool = False) -> Run:
+        """What the service would load: nothing more than the graph says that the next step may read."""
+        reads = self.graph.reads_after(after.path, may_fail=may_fail) - {after.path} if after else frozenset[str]()
+        latest = {row.path: row for row in self.rows.values() if row.path in reads}
+        return Run(execution=self.execution, graph=self.graph, tasks=self.tasks, results=latest)
+
+    def _take(self, outcome: Outcome) -> None:
+        self.execution = outcome.execution
+        for row in outcome.task_executions:
+            self.rows[row.id] = row
+
+    def _new_id(self) -> str:
+        return f"{next(self._numbers):024x}"
+
+
+def _pending(input: dict[str, Any]) -> JobExecutionRecord:
+    return JobExecutionRecord(
+        id="e" * 24,
+        account_id="account",
+        job_id="job",
+        job_version=1,
+        job_account_id="account",
+        pipeline_id="pipeline",
+        status="PENDING",
+        title="A job",
+        input=_json(input),
+        output="{}",
+        failure=None,
+        origin="API",
+        launched_by="user",
+        created_at=START,
+        started_at=None,
+        ended_at=None,
+        deadline_at=None,
+    )
+
+
+def _failure(failure: str | None) -> dict[str, Any]:
+    return {} if failure is None else dict(msgspec.json.decode(failure))
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
