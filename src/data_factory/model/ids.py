@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -30,25 +31,27 @@ def is_id(text: str) -> bool:
 
 
 class IdMaker:
-    """Makes ids that never go back, even when the clock does.
+    """Makes ids that never go back, even when the clock does. Threads may share it.
 
     >>> make = IdMaker(now=lambda: 1_700_000_000_000, start=1)
     >>> make()
-    '018bcfe568000000000000002'[:24]
+    '018bcfe56800000000000002'
     """
 
-    __slots__ = ("_last", "_now")
+    __slots__ = ("_last", "_now", "_turn")
 
     def __init__(self, now: Callable[[], int], start: int | None = None) -> None:
         self._now = now
+        self._turn = threading.Lock()
         self._last = secrets.randbits(_LOW_BITS - 1) if start is None else start
 
     def __call__(self) -> str:
         """A new id, greater than every id made before by this maker."""
-        low = (self._last + 1) & _LOW_MASK
-        high = max(self._now(), self._last >> _LOW_BITS)
-        if high == self._last >> _LOW_BITS:
-            self._last += 1
-        else:
-            self._last = (high << _LOW_BITS) | low
-        return f"{self._last:024x}"
+        with self._turn:
+            low = (self._last + 1) & _LOW_MASK
+            high = max(self._now(), self._last >> _LOW_BITS)
+            if high == self._last >> _LOW_BITS:
+                self._last += 1
+            else:
+                self._last = (high << _LOW_BITS) | low
+            return f"{self._last:024x}"
