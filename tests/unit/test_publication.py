@@ -1,0 +1,171 @@
+"""What is checked before a job is published: everything at once, each error with its path, in both dialects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from data_factory.engine.publication import check_job, custom_task_keys
+from data_factory.model.definitions import JobBody, JobDefinition
+from data_factory.model.errors import Invalid
+
+KNOWN = {"power": "a" * 24, "mail": "b" * 24}
+
+DIALECTS = [
+    pytest.param({"input": "input", "optional": "isOptional", "output": "output"}, id="api"),
+    pytest.param({"input": "inputParameters", "optional": "optional", "output": "outputParameters"}, id="job.json"),
+]
+Words = dict[str, str]
+
+
+def task(reference: str, **fields: Any) -> dict[str, Any]:
+    return {"name": "${account}/power", "taskReferenceName": reference, "type": "SUB_WORKFLOW", **fields}
+
+
+def check(*tasks: dict[str, Any], **fields: Any) -> tuple[JobDefinition, dict[str, str]]:
+    body = msgspec.convert({"key": "job", "tasks": list(tasks), **fields}, JobBody)
+    return check_job(body, KNOWN)
+
+
+def errors_of(*tasks: dict[str, Any], **fields: Any) -> dict[str, str]:
+    """What is wrong, by its path."""
+    with pytest.raises(Invalid) as refused:
+        check(*tasks, **fields)
+    assert len({error.path for error in refused.value.errors}) == len(refused.value.errors)
+    return {error.path: error.message for error in refused.value.errors}
+
+
+# -- what is accepted
+
+
+@pytest.mark.parametrize("words", DIALECTS)
+def test_both_dialects_give_the_same_definition(words: Words) -> None:
+    first = task("first", **{words["input"]: {"power": "${workflow.input.power}"}, words["optional"]: True})
+    definition, _ = check(first, **{words["output"]: {"result": "${first.output.result}"}})
+    assert definition.tasks[0].input == {"power": "${workflow.input.power}"}
+    assert definition.tasks[0].is_optional is True
+    assert definition.output == {"result": "${first.output.result}"}
+
+
+def test_the_ids_of_the_named_tasks_are_given() -> None:
+    _, task_ids = check(task("first"), task("second", name="${account}/mail"), task("third"))
+    assert task_ids == {"${account}/power": "a" * 24, "${account}/mail": "b" * 24}
+
+
+def test_a_job_without_a_title_is_called_by_its_key() -> None:
+    assert check(task("first"))[0].title == "job"
+    assert check(task("first"), title="The job")[0].title == "The job"
+
+
+def test_absent_fields_have_their_defaults() -> None:
+    definition, _ = check(task("first"))
+    assert (definition.status, definition.timeout_seconds, definition.output) == ("DRAFT", 0, None)
+    assert (definition.tasks[0].input, definition.tasks[0].is_optional) == ({}, False)
+
+
+def test_saying_the_same_in_both_dialects_is_fine() -> None:
+    both = task("first", input={"a": 1}, inputParameters={"a": 1}, optional=True, isOptional=True)
+    assert check(both, output={"b": 1}, outputParameters={"b": 1})[0].tasks[0].input == {"a": 1}
+
+
+def test_empty_output_parameters_are_kept_apart_from_absent_ones() -> None:
+    assert check(task("first"), outputParameters={})[0].output == {}
+    assert check(task("first"), outputParameters=None)[0].output is None
+
+
+def test_an_input_may_read_the_job_and_every_task_before_it() -> None:
+    second = task("second", input={"a": "${workflow.input.x}", "b": "${first.output.y}", "c": "${first.status}"})
+    assert check(task("first"), second)
+
+
+def test_output_parameters_may_read_every_task() -> None:
+    assert check(task("first"), task("second"), output={"a": "${first.output}", "b": "${second.output}"})
+
+
+def test_an_escaped_expression_names_nothing() -> None:
+    assert check(task("first", input={"a": "$${nobody.output}"}))
+
+
+def test_a_job_names_its_custom_tasks() -> None:
+    body = msgspec.convert(
+        {"key": "job", "tasks": [task("a"), task("b", name="${account}/mail"), task("c", name="x")]}, JobBody
+    )
+    assert custom_task_keys(body) == {"power", "mail"}
+
+
+# -- what is refused
+
+
+def test_an_unknown_task_is_named_with_its_path() -> None:
+    errors = errors_of(task("first"), task("second", name="${account}/nobody"))
+    assert list(errors) == ["tasks[1].name"]
+    assert "'nobody'" in errors["tasks[1].name"]
+
+
+@pytest.mark.parametrize("name", ["power", "account/power", "${account}/", "${other}/power"])
+def test_a_name_that_is_no_custom_task_is_refused(name: str) -> None:
+    assert list(errors_of(task("first", name=name))) == ["tasks[0].name"]
+
+
+def test_a_doubled_reference_name_is_refused_where_it_comes_again() -> None:
+    assert list(errors_of(task("first"), task("first"), task("first"))) == [
+        "tasks[1].taskReferenceName",
+        "tasks[2].taskReferenceName",
+    ]
+
+
+@pytest.mark.parametrize("name", ["workflow", "account"])
+def test_a_reference_name_that_has_a_meaning_of_its_own_is_refused(name: str) -> None:
+    assert list(errors_of(task(name))) == ["tasks[0].taskReferenceName"]
+
+
+@pytest.mark.parametrize("words", DIALECTS)
+@pytest.mark.parametrize("reference", ["first", "second", "nobody"])
+def test_an_input_that_reads_itself_a_later_task_or_nobody_is_refused(words: Words, reference: str) -> None:
+    first = task("first", **{words["input"]: {"deep": [{"v": "${%s.output.v}" % reference}]}})
+    errors = errors_of(first, task("second"))
+    assert list(errors) == [f"tasks[0].{words['input']}.deep[0].v"]
+    assert repr(reference) in next(iter(errors.values()))
+
+
+@pytest.mark.parametrize("words", DIALECTS)
+def test_output_parameters_that_read_nobody_are_refused(words: Words) -> None:
+    assert list(errors_of(task("first"), **{words["output"]: {"v": "${nobody.output}"}})) == [f"{words['output']}.v"]
+
+
+@pytest.mark.parametrize("words", DIALECTS)
+def test_an_expression_that_is_none_is_refused(words: Words) -> None:
+    assert list(errors_of(task("first", **{words["input"]: {"v": "${workflow..}"}}))) == [
+        f"tasks[0].{words['input']}.v"
+    ]
+
+
+def test_saying_two_things_in_two_dialects_is_refused() -> None:
+    both = task("first", input={"a": 1}, inputParameters={"a": 2}, optional=True, isOptional=False)
+    errors = errors_of(both, output={"b": 1}, outputParameters={})
+    assert list(errors) == ["tasks[0].optional", "tasks[0].inputParameters", "outputParameters"]
+
+
+def test_every_error_is_told_at_once() -> None:
+    errors = errors_of(
+        task("first", name="nobody", inputParameters={"a": "${later.output}", "b": "${"}),
+        task("first", name="${account}/nobody", inputParameters={"c": "${a[}"}),
+        task("workflow"),
+        outputParameters={"d": "${gone.output}"},
+    )
+    assert list(errors) == [
+        "tasks[0].name",
+        "tasks[0].inputParameters.a",
+        "tasks[1].name",
+        "tasks[1].taskReferenceName",
+        "tasks[1].inputParameters.c",
+        "tasks[2].taskReferenceName",
+        "outputParameters.d",
+    ]
+
+
+def test_the_message_of_the_refusal_names_the_first_errors() -> None:
+    with pytest.raises(Invalid, match=r"tasks\[0\]\.name: there is no task 'nobody'"):
+        check(task("first", name="nobody"))
