@@ -35,8 +35,15 @@ class StaleWrite(Exception):
     """A row was not in the state that a write expected: nothing of the transaction is kept."""
 
 
+class ImpossibleWrite(Exception):
+    """A write would break a rule of the data (see the migrations): nothing of the transaction is kept."""
+
+
 class Slice(Protocol):
-    """A part of a list: what comes after `cursor` (an id), without the first `offset`, at most `limit`."""
+    """A part of a list: what comes after `cursor` (an id), without the first `offset`, at most `limit`.
+
+    Nothing comes after a cursor that is not there, or not in this account.
+    """
 
     @property
     def cursor(self) -> str | None: ...
@@ -104,7 +111,14 @@ class Transaction(Reads, Protocol):
     async def insert_pipeline(self, pipeline: PipelineRecord) -> None: ...
     async def update_pipelines(self, pipelines: Sequence[PipelineRecord]) -> None: ...
     async def insert_task(self, task: TaskRecord) -> None: ...
-    async def update_task(self, task: TaskRecord) -> None: ...
+    async def update_task(self, task: TaskRecord) -> None:
+        """Change a task that is not deleted.
+
+        Raises:
+            StaleWrite: it was deleted in between.
+        """
+        ...
+
     async def insert_job(self, job: JobRecord, version: JobVersionRecord, task_ids: Iterable[str]) -> None: ...
     async def update_job(self, job: JobRecord, version: JobVersionRecord, task_ids: Iterable[str]) -> None:
         """Publish the next version of a job.
@@ -177,14 +191,19 @@ class Store(Protocol):
         """Run `work` in one transaction; when this returns, what it wrote survives a power cut.
 
         Raises:
-            StoreUnavailable: it could not be kept; nothing of it was.
+            StoreUnavailable: it could not be kept; nothing of it was. The same work may succeed later.
+            StaleWrite, ImpossibleWrite: it must not be kept; nothing of it was.
         """
         ...
 
     async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:
-        """Run `work` on one consistent state, without waiting for writers."""
+        """Run `work` on one consistent state, without waiting for writers.
+
+        Raises:
+            StoreUnavailable: nothing can be read at the moment.
+        """
         ...
 
     async def close(self) -> None:
-        """Let the work in hand end, and close."""
+        """Let the work in hand end, and close. What is asked of it from then on is refused: StoreUnavailable."""
         ...

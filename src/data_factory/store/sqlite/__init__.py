@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from data_factory.store.promises import Reads, StoreUnavailable, Transaction
-from data_factory.store.sqlite.database import FILE_NAME, connect, connect_reader, migrate
+from data_factory.store.sqlite.database import FILE_NAME, connect, connect_reader
+from data_factory.store.sqlite.failures import meaning_of
 from data_factory.store.sqlite.transaction import SqliteTransaction, run_now
 
 T = TypeVar("T")
@@ -22,16 +23,22 @@ READERS: Final = 4
 
 
 class SqliteStore:
-    """The store on one file in `directory`, which is made if it does not exist.
+    """The store on one file in `directory`, which is made, for its owner only, if it does not exist.
 
-    Use it from one event loop; only one process may have it open (see `service.lock`).
+    Use it from one event loop; only one process may have it open (see `lock`).
+
+    Raises:
+        StoreUnavailable: the file cannot be used; the message says why.
+        SchemaTooNew: a newer version has written it.
     """
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = directory / FILE_NAME
-        self._connection = connect(self._path)
-        migrate(self._connection)
+        try:
+            self._connection = connect(self._path)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"The database {self._path} cannot be used: {error}.") from error
         self._transaction = SqliteTransaction(self._connection)
         self._work: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_all, name="data-factory-writer", daemon=True)
@@ -39,6 +46,7 @@ class SqliteStore:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="data-factory-reader")
         self._reader = threading.local()
         self._open: list[sqlite3.Connection] = []
+        self._closed = False
 
     @property
     def statements_run(self) -> int:
@@ -47,21 +55,30 @@ class SqliteStore:
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `work` in the writer's thread, in a transaction of its own."""
+        self._refuse_if_closed()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._work.put((work, future))
         return await future
 
     async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:
         """Run `work` on a reader's connection; it sees the last commit."""
+        self._refuse_if_closed()
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_now, work)
 
     async def close(self) -> None:
         """Let the work in hand end, and close every connection."""
+        if self._closed:
+            return
+        self._closed = True
         self._work.put(None)
         await asyncio.to_thread(self._writer.join)
-        self._readers.shutdown()
+        await asyncio.to_thread(self._readers.shutdown)
         for connection in (*self._open, self._connection):
             connection.close()
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("The store is closed.")
 
     def _write_all(self) -> None:
         while (job := self._work.get()) is not None:
@@ -82,20 +99,21 @@ class SqliteStore:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-        except (sqlite3.OperationalError, sqlite3.InterfaceError) as error:
-            raise StoreUnavailable from error
+        except sqlite3.Error as error:
+            raise meaning_of(error) from error
         return result
 
     def _read_now(self, work: Callable[[Reads], Awaitable[T]]) -> T:
-        connection = self._reader_connection()
         try:
+            connection = self._reader_connection()
             connection.execute("BEGIN")
             try:
                 return run_now(work(self._reader.transaction))
             finally:
-                connection.execute("COMMIT")
-        except (sqlite3.OperationalError, sqlite3.InterfaceError) as error:
-            raise StoreUnavailable from error
+                if connection.in_transaction:
+                    connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise meaning_of(error) from error
 
     def _reader_connection(self) -> sqlite3.Connection:
         """The connection of this reader's thread."""

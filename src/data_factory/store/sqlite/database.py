@@ -26,10 +26,19 @@ class SchemaTooNew(Exception):
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection for the writer."""
+    """A connection for the writer, with the schema up to date.
+
+    Raises:
+        SchemaTooNew: the data was written by a newer version.
+    """
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -24,7 +24,7 @@ class DirectoryLock:
     """
 
     def __init__(self, directory: Path, address: str) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = directory / FILE_NAME
         self._file: IO[str] = path.open("a+", encoding="utf-8")
         try:

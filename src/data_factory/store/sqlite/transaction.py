@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from operator import itemgetter
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -30,6 +30,8 @@ from data_factory.store.sqlite.statements import statements
 T = TypeVar("T")
 R = TypeVar("R", bound=msgspec.Struct)
 Row = tuple[Any, ...]
+
+_NUL: Final = "\\u0000"
 
 _encode = msgspec.json.Encoder().encode
 _as_dict = msgspec.structs.asdict
@@ -265,7 +267,13 @@ class SqliteTransaction:
 
 
 def _array(values: Iterable[Any]) -> str:
-    return _encode(list(values)).decode()
+    """Values as the JSON array that `json_each` reads. It would read only what comes before a NUL; since nothing that
+    is kept has one, what has one is left out."""
+    wanted = list(values)
+    array = _encode(wanted).decode()
+    return (
+        array if _NUL not in array else _encode([one for one in wanted if _NUL not in _encode(one).decode()]).decode()
+    )
 
 
 def _expect(rows: int, changed: int) -> None:

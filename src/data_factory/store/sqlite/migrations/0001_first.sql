@@ -13,10 +13,13 @@ CREATE TABLE api_keys (
     account_id  TEXT NOT NULL REFERENCES accounts (id),
     title       TEXT NOT NULL,
     prefix      TEXT NOT NULL,
-    hash        TEXT NOT NULL UNIQUE CHECK (length(hash) = 64),
+    hash        TEXT NOT NULL CHECK (length(hash) = 64),
     created_at  INTEGER NOT NULL,
     revoked_at  INTEGER
 ) STRICT;
+-- A key that was revoked may be given again: the environment may name an older one.
+CREATE UNIQUE INDEX api_keys_hash ON api_keys (hash) WHERE revoked_at IS NULL;
+CREATE INDEX api_keys_of_account ON api_keys (account_id, seq) WHERE revoked_at IS NULL;
 
 CREATE TABLE pipelines (
     seq         INTEGER PRIMARY KEY,
@@ -99,6 +102,7 @@ CREATE TABLE job_executions (
     output          TEXT NOT NULL,
     CHECK ((ended_at IS NULL) = (status IN ('PENDING', 'RUNNING'))),
     CHECK (status <> 'RUNNING' OR started_at IS NOT NULL),
+    CHECK (status <> 'PENDING' OR started_at IS NULL),
     CHECK (status = 'RUNNING' OR deadline_at IS NULL)
 ) STRICT;
 CREATE INDEX job_executions_of_account ON job_executions (account_id, seq);
@@ -139,9 +143,12 @@ CREATE TABLE task_executions (
     UNIQUE (job_execution_id, path, attempt),
     CHECK ((ended_at IS NULL) = (status IN ('SCHEDULED', 'IN_PROGRESS'))),
     CHECK ((status = 'IN_PROGRESS') = (lease_expires_at IS NOT NULL)),
-    CHECK (status <> 'IN_PROGRESS' OR (lease IS NOT NULL AND timer_at IS NOT NULL)),
+    CHECK (status <> 'IN_PROGRESS' OR (lease IS NOT NULL AND lease_ms IS NOT NULL AND started_at IS NOT NULL)),
+    CHECK (status <> 'SCHEDULED' OR (lease IS NULL AND claim_id IS NULL AND started_at IS NULL)),
     CHECK (status = 'SCHEDULED' OR (available_at IS NULL AND poll_timeout_at IS NULL)),
-    CHECK (ended_at IS NULL OR timer_at IS NULL)
+    CHECK (status = 'IN_PROGRESS' OR timeout_at IS NULL),
+    -- Whatever comes due has a timer, and nothing else has: without it, it would be stuck for ever.
+    CHECK ((timer_at IS NULL) = (coalesce(available_at, poll_timeout_at, lease_expires_at, timeout_at) IS NULL))
 ) STRICT;
 CREATE INDEX task_executions_claimable ON task_executions (task_id, seq)
     WHERE status = 'SCHEDULED' AND available_at IS NULL;

@@ -23,7 +23,8 @@ SELECT * FROM api_keys WHERE account_id = :account_id AND title = :title AND rev
 -- name: api_keys_of_account
 SELECT * FROM api_keys
 WHERE account_id = :account_id AND revoked_at IS NULL
-    AND seq < coalesce((SELECT seq FROM api_keys WHERE id = :cursor), 9223372036854775807)
+    AND seq < iif(:cursor IS NULL, 9223372036854775807,
+        (SELECT seq FROM api_keys WHERE id = :cursor AND account_id = :account_id))
 ORDER BY seq DESC LIMIT :limit OFFSET :offset;
 
 -- name: insert_pipeline
@@ -42,7 +43,8 @@ SELECT * FROM pipelines WHERE account_id = :account_id AND is_default = 1;
 -- name: pipelines_of_account
 SELECT * FROM pipelines
 WHERE account_id = :account_id
-    AND seq < coalesce((SELECT seq FROM pipelines WHERE id = :cursor), 9223372036854775807)
+    AND seq < iif(:cursor IS NULL, 9223372036854775807,
+        (SELECT seq FROM pipelines WHERE id = :cursor AND account_id = :account_id))
 ORDER BY seq DESC LIMIT :limit OFFSET :offset;
 
 -- name: insert_task
@@ -64,7 +66,8 @@ WHERE account_id = :account_id AND key IN (SELECT value FROM json_each(:keys)) A
 -- name: tasks_of_account
 SELECT * FROM tasks
 WHERE account_id = :account_id AND deleted_at IS NULL
-    AND seq < coalesce((SELECT seq FROM tasks WHERE id = :cursor), 9223372036854775807)
+    AND seq < iif(:cursor IS NULL, 9223372036854775807,
+        (SELECT seq FROM tasks WHERE id = :cursor AND account_id = :account_id))
 ORDER BY seq DESC LIMIT :limit OFFSET :offset;
 
 -- name: insert_job
@@ -98,7 +101,8 @@ SELECT j.* FROM job_tasks AS u JOIN jobs AS j ON j.id = u.job_id WHERE u.task_id
 -- name: jobs_of_account
 SELECT * FROM jobs
 WHERE account_id = :account_id
-    AND seq < coalesce((SELECT seq FROM jobs WHERE id = :cursor), 9223372036854775807)
+    AND seq < iif(:cursor IS NULL, 9223372036854775807,
+        (SELECT seq FROM jobs WHERE id = :cursor AND account_id = :account_id))
 ORDER BY seq DESC LIMIT :limit OFFSET :offset;
 
 -- name: job_versions

@@ -43,13 +43,15 @@ SELECT * FROM job_executions WHERE id = :id AND account_id = :account_id;
 -- name: job_executions_of_account
 SELECT * FROM job_executions
 WHERE account_id = :account_id
-    AND seq < coalesce((SELECT seq FROM job_executions WHERE id = :cursor), 9223372036854775807)
+    AND seq < iif(:cursor IS NULL, 9223372036854775807,
+        (SELECT seq FROM job_executions WHERE id = :cursor AND account_id = :account_id))
 ORDER BY seq DESC LIMIT :limit OFFSET :offset;
 
 -- name: job_executions_of_job
 SELECT * FROM job_executions
 WHERE job_id = :job_id AND account_id = :account_id
-    AND seq < coalesce((SELECT seq FROM job_executions WHERE id = :cursor), 9223372036854775807)
+    AND seq < iif(:cursor IS NULL, 9223372036854775807,
+        (SELECT seq FROM job_executions WHERE id = :cursor AND account_id = :account_id))
 ORDER BY seq DESC LIMIT :limit OFFSET :offset;
 
 -- name: waiting_pipelines

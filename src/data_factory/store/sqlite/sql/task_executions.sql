@@ -70,7 +70,11 @@ WHERE timer_at < :now + :grace_ms AND status = 'IN_PROGRESS' AND lease_expires_a
 SELECT * FROM task_executions WHERE id = :id AND account_id = :account_id;
 
 -- name: task_executions_of_job
-SELECT * FROM task_executions
-WHERE job_execution_id = :job_execution_id AND account_id = :account_id
-    AND seq > coalesce((SELECT seq FROM task_executions WHERE id = :cursor), 0)
-ORDER BY seq LIMIT :limit OFFSET :offset;
+-- Sorts the numbers of all that the job has, but reads only the rows that it gives.
+SELECT * FROM task_executions WHERE account_id = :account_id AND seq IN (
+    SELECT seq FROM task_executions
+    WHERE job_execution_id = :job_execution_id
+        AND seq > iif(:cursor IS NULL, 0, (SELECT seq FROM task_executions WHERE id = :cursor AND account_id = :account_id))
+    ORDER BY seq LIMIT :limit OFFSET :offset
+)
+ORDER BY seq;

@@ -1,0 +1,96 @@
+"""The stores that are held to `store/promises.py`. A further store is one more of the `PLACES`, and no other change."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import pytest
+
+from data_factory.model.records import AccountRecord, JobRecord, PipelineRecord, TaskRecord
+from data_factory.store.promises import Store
+from data_factory.store.sqlite import SqliteStore
+from tests.store.rows import account, job, keep, pipeline, task
+
+
+class Place(Protocol):
+    """Where a store keeps things: what one store has kept there, the next that is opened finds."""
+
+    def open(self) -> Store: ...
+
+    def outage(self) -> AbstractContextManager[None]:
+        """A time in which nothing can be written; then it can again, by the stores that are open."""
+        ...
+
+
+class SqlitePlace:
+    """A directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def open(self) -> Store:
+        return SqliteStore(self.directory)
+
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """The disk is full, as far as this process is concerned."""
+        with no_file_larger_than(0):
+            yield
+
+
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+PLACES = {"sqlite": SqlitePlace}
+
+
+class House(msgspec.Struct):
+    """An account with a default pipeline, a task and a job."""
+
+    account: AccountRecord
+    pipeline: PipelineRecord
+    task: TaskRecord
+    job: JobRecord
+
+
+async def furnish(store: Store) -> House:
+    """Keep a house in a store."""
+    owner = account()
+    line = pipeline(owner.id, is_default=1)
+    house = House(owner, line, task(owner.id), job(owner.id, line.id))
+    await keep(store, house.account, house.pipeline, house.task, house.job)
+    return house
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return PLACES[request.param](tmp_path / "data")
+
+
+@pytest.fixture
+async def store(place: Place, anyio_backend: str) -> AsyncIterator[Store]:
+    store = place.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def house(store: Store) -> House:
+    return await furnish(store)

@@ -1,0 +1,57 @@
+"""A store that cannot write says so, keeps nothing by halves, and works again when it can, without a restart."""
+
+from __future__ import annotations
+
+import pytest
+
+from data_factory.store.promises import Store, StoreUnavailable
+from tests.store.conftest import House, Place, furnish
+from tests.store.rows import ALL, execution, ids, keep, started
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_nothing_is_kept_and_then_the_same_work_is(store: Store, house: House, place: Place) -> None:
+    rows = [execution(house.job) for _ in range(100)]
+    with place.outage():
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable):
+                await store.write(lambda t: t.insert_job_executions(rows))
+    assert await kept(store, house) == []
+    await store.write(lambda t: t.insert_job_executions(rows))
+    assert await kept(store, house) == ids(rows)[::-1]
+
+
+async def test_a_change_is_not_half_made(store: Store, house: House, place: Place) -> None:
+    rows = [execution(house.job) for _ in range(100)]
+    await store.write(lambda t: t.insert_job_executions(rows))
+    with place.outage(), pytest.raises(StoreUnavailable):
+        await store.write(lambda t: t.update_job_executions([(row, started(row)) for row in rows]))
+    assert await store.write(lambda t: t.running_counts([house.pipeline.id])) == {}
+    await store.write(lambda t: t.update_job_executions([(row, started(row)) for row in rows]))
+    assert await store.write(lambda t: t.running_counts([house.pipeline.id])) == {house.pipeline.id: 100}
+
+
+async def test_what_was_kept_before_is_there_after_and_when_opened_again(place: Place) -> None:
+    store = place.open()
+    house = await furnish(store)
+    before, during, after = (execution(house.job) for _ in range(3))
+    await keep(store, before)
+    with place.outage(), pytest.raises(StoreUnavailable):
+        await keep(store, during)
+    await keep(store, after)
+    await store.close()
+    again = place.open()
+    assert await kept(again, house) == [after.id, before.id]
+    await again.close()
+
+
+async def test_the_refusal_tells_nothing_of_the_inside(store: Store, house: House, place: Place) -> None:
+    with place.outage(), pytest.raises(StoreUnavailable) as refused:
+        await keep(store, execution(house.job))
+    assert refused.value.code == "unavailable"
+    assert refused.value.message == "The store cannot be written to at the moment: try again."
+
+
+async def kept(store: Store, house: House) -> list[str]:
+    return ids(await store.read(lambda reads: reads.job_executions_of_account(house.account.id, ALL)))

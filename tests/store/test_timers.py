@@ -1,0 +1,100 @@
+"""What comes due, and what a request's `Idempotency-Key` has made."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from msgspec.structs import replace
+
+from data_factory.model.records import IdempotencyRecord
+from data_factory.store.promises import Store, Transaction
+from tests.store.conftest import House
+from tests.store.rows import NOW, attempt, claimed, done, ended, execution, ids, keep, new_id, started
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_without_timers_there_is_no_next_one(store: Store, house: House) -> None:
+    run = started(execution(house.job))
+    await keep(store, run, attempt(run, house.task.id), execution(house.job))
+    assert await next_timer(store) is None
+    assert ids(await store.write(lambda t: t.due_task_executions(NOW, 10))) == []
+    assert ids(await store.write(lambda t: t.due_job_executions(NOW, 10))) == []
+
+
+async def test_the_next_timer_is_the_earliest_of_all(store: Store, house: House) -> None:
+    run, late = started(execution(house.job), deadline_at=NOW + 50), started(execution(house.job))
+    retry = attempt(late, house.task.id, available_at=NOW + 40, timer_at=NOW + 40)
+    held = claimed(attempt(late, house.task.id, path="second"), lease_expires_at=NOW + 60, timer_at=NOW + 60)
+    await keep(store, run, late, retry, held)
+    assert await next_timer(store) == NOW + 40
+    await store.write(lambda t: t.update_task_executions([(retry, done(retry, status="CANCELED"))]))
+    assert await next_timer(store) == NOW + 50
+    await store.write(lambda t: t.update_job_executions([(run, ended(run))]))
+    assert await next_timer(store) == NOW + 60
+    await store.write(lambda t: t.update_task_executions([(held, done(held))]))
+    assert await next_timer(store) is None
+
+
+async def test_due_task_executions_come_earliest_first(store: Store, house: House) -> None:
+    run = started(execution(house.job))
+    due = [
+        attempt(run, house.task.id, path=f"step-{n}", available_at=at, timer_at=at)
+        for n, at in enumerate((NOW + 3, NOW + 1, NOW + 2, NOW + 4))
+    ]
+    await keep(store, run, *due)
+    order = ids(sorted(due, key=lambda row: row.timer_at or 0))
+    assert ids(await store.write(lambda t: t.due_task_executions(NOW, 10))) == []
+    assert ids(await store.write(lambda t: t.due_task_executions(NOW + 2, 10))) == order[:2]
+    assert ids(await store.write(lambda t: t.due_task_executions(NOW + 9, 3))) == order[:3]
+    assert ids(await store.write(lambda t: t.due_task_executions(NOW + 9, 10))) == order
+
+
+async def test_due_job_executions_come_earliest_first(store: Store, house: House) -> None:
+    due = [started(execution(house.job), deadline_at=at) for at in (NOW + 3, NOW + 1, NOW + 2)]
+    await keep(store, *due, started(execution(house.job)))
+    order = ids(sorted(due, key=lambda row: row.deadline_at or 0))
+    assert ids(await store.write(lambda t: t.due_job_executions(NOW + 2, 10))) == order[:2]
+    assert ids(await store.write(lambda t: t.due_job_executions(NOW + 9, 2))) == order[:2]
+    assert ids(await store.write(lambda t: t.due_job_executions(NOW + 9, 10))) == order
+
+
+async def test_idempotency_keys_are_remembered_by_account(store: Store, house: House) -> None:
+    rows = [IdempotencyRecord(house.account.id, f"key-{n}", f"print-{n}", new_id(), NOW) for n in range(3)]
+    elsewhere = IdempotencyRecord(new_id(), "key-1", "another", new_id(), NOW)
+    await store.write(lambda t: t.insert_idempotency_keys([*rows, elsewhere], 0))
+    pairs = [(house.account.id, "key-1"), (house.account.id, "key-2"), (house.account.id, "key-9"), (new_id(), "key-0")]
+    found = await store.read(lambda reads: reads.idempotency_keys(pairs))
+    assert sorted(found, key=lambda row: row.key) == rows[1:]
+
+
+@pytest.mark.parametrize("key", ["é ü 漢字 \U0001f600", "'; drop table x; --", '"', "\\", "[", "a" * 255])
+async def test_an_idempotency_key_is_any_text(store: Store, house: House, key: str) -> None:
+    row = IdempotencyRecord(house.account.id, key, "print", new_id(), NOW)
+    await store.write(lambda t: t.insert_idempotency_keys([row], 0))
+    assert await store.read(lambda reads: reads.idempotency_keys([(house.account.id, key)])) == [row]
+    assert await store.read(lambda reads: reads.idempotency_keys([(house.account.id, f"{key}\0")])) == []
+
+
+async def test_old_idempotency_keys_are_forgotten_in_the_end_and_young_ones_are_not(store: Store, house: House) -> None:
+    owner = house.account.id
+    old = [IdempotencyRecord(owner, f"old-{n}", "print", new_id(), NOW - 10 - n) for n in range(250)]
+    await store.write(lambda t: t.insert_idempotency_keys(old, 0))
+    young = IdempotencyRecord(owner, "young", "print", new_id(), NOW)
+    pairs = [(owner, row.key) for row in (*old, young)]
+    await store.write(lambda t: t.insert_idempotency_keys([young], NOW - 5))
+    rounds = 0
+    while len(await store.read(lambda reads: reads.idempotency_keys(pairs))) > 1:
+        rounds += 1
+        assert rounds < 250
+        await store.write(partial(remember, row=replace(young, key=f"more-{rounds}")))
+    assert await store.read(lambda reads: reads.idempotency_keys(pairs)) == [young]
+
+
+async def next_timer(store: Store) -> int | None:
+    return await store.read(lambda reads: reads.next_timer())
+
+
+async def remember(transaction: Transaction, row: IdempotencyRecord) -> None:
+    await transaction.insert_idempotency_keys([row], NOW - 5)
