@@ -32,10 +32,19 @@ class Cut:
 
 @dataclass
 class Hold:
-    """Keep the request until `release` is set; `reached` is set once it is there."""
+    """Keep the request, or the answer to it (`after`), until `release` is set; `reached` is set once it is there.
 
+    `arrived` is set when the request has come, whichever of the two is kept.
+    """
+
+    after: bool = False
+    arrived: threading.Event = field(default_factory=threading.Event)
     reached: threading.Event = field(default_factory=threading.Event)
     release: threading.Event = field(default_factory=threading.Event)
+
+    def wait(self) -> None:
+        self.reached.set()
+        self.release.wait(20)
 
 
 Fault = Answer | Cut | Hold | None
@@ -84,18 +93,22 @@ def faulty(upstream: str) -> Iterator[tuple[str, FaultProxy]]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             fault = proxy.next_fault(f"{self.command} {self.path}", body)
             if isinstance(fault, Hold):
-                fault.reached.set()
-                fault.release.wait(20)
+                fault.arrived.set()
+            if isinstance(fault, Hold) and not fault.after:
+                fault.wait()
             if isinstance(fault, Answer):
                 self.answer(fault.status, fault.headers, fault.body)
-            elif isinstance(fault, Cut) and not fault.after:
+                return
+            if isinstance(fault, Cut) and not fault.after:
+                self.close_connection = True
+                return
+            answer = self.forward(body)
+            if isinstance(fault, Hold) and fault.after:
+                fault.wait()
+            if isinstance(fault, Cut):
                 self.close_connection = True
             else:
-                answer = self.forward(body)
-                if isinstance(fault, Cut):
-                    self.close_connection = True
-                else:
-                    self.answer(*answer)
+                self.answer(*answer)
 
         def __getattr__(self, name: str) -> Any:
             if name.startswith("do_"):

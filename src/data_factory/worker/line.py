@@ -43,9 +43,9 @@ class Line:
         """
         failures = 0
         while True:
-            await self.pace.turn(urgent=urgent, owed=owed())
             try:
-                result = await self.client.send(plan())
+                async with self.pace.turn(urgent=urgent, owed=owed()):
+                    result = await self.client.send(plan())
             except Unauthorized as error:
                 raise KeyRefused(
                     f"{self.client.base_url} refuses the API key ({error.status}: {error.message}): "

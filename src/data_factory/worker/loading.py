@@ -22,8 +22,13 @@ def load_tasks(target: str, folder: Path | None = None) -> list[Callable[..., An
     """
     where, _, name = _split(target)
     folder = (folder or Path.cwd()).resolve()
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
     module = _load_file(folder / where) if _is_path(where) else _load_module(where, folder)
-    tasks = {id(thing): (key, thing) for key, thing in vars(module).items() if declaration_of(thing) is not None}
+    tasks: dict[int, tuple[str, Callable[..., Any]]] = {}
+    for key, thing in vars(module).items():
+        if declaration_of(thing) is not None:
+            tasks.setdefault(id(thing), (key, thing))
     if not tasks:
         raise UsageError(f"{where} has no task: decorate a function with @task(…)")
     if not name:
@@ -52,7 +57,8 @@ def _load_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} is not a Python file")
-    _search(path.parent)
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     try:
@@ -64,15 +70,9 @@ def _load_file(path: Path) -> ModuleType:
 
 
 def _load_module(name: str, folder: Path) -> ModuleType:
-    _search(folder)
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
             raise
         raise UsageError(f"there is no module {name!r} in {folder} or on the path") from error
-
-
-def _search(folder: Path) -> None:
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))

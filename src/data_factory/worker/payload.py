@@ -134,4 +134,4 @@ def _members(shape: inspect.Type, kind: Any) -> frozenset[str]:
             return frozenset().union(*(_members(one, kind) for one in shape.types))
         case inspect.DictType() | inspect.AnyType():
             return frozenset()
-    raise TypeError(f"{getattr(kind, '__name__', kind)!s} is not the type of a JSON object")
+    raise TypeError(f"{kind.__name__ if isinstance(kind, type) else kind} is not the type of a JSON object")

@@ -156,6 +156,9 @@ class Single:
         except (Conflict, NotFound) as error:
             self._runner.drop(run, str(error))
         except ApiError as error:
+            if run.outcome is not None:
+                # The result has overtaken the heartbeat.
+                return
             self._beats = False
             logger.warning("the platform takes no heartbeats: %s", error, extra={"event": "heartbeat.refused"})
         else:
