@@ -41,6 +41,12 @@ _DOCS: Final = """<!doctype html>
 </head>
 <body>
   <div id="api"></div>
+  <script>
+    const dark = matchMedia("(prefers-color-scheme: dark)")
+    const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches)
+    dark.addEventListener("change", follow)
+    follow()
+  </script>
   <script src="/docs/assets/swagger-ui-bundle.js"></script>
   <script>SwaggerUIBundle({url: "/openapi.json", dom_id: "#api", deepLinking: true, tryItOutEnabled: true})</script>
 </body>
