@@ -78,7 +78,8 @@ class Catalog:
     async def tasks(self, account_id: str, part: Part, key: str | None = None) -> list[TaskRecord]:
         """Tasks, newest first; the one with this key if it is given."""
         if key is not None:
-            return await self._store.read(lambda reads: reads.tasks_by_key(account_id, [key]))
+            first = part.cursor is None and part.offset == 0
+            return await self._store.read(lambda reads: reads.tasks_by_key(account_id, [key])) if first else []
         return await self._store.read(lambda reads: reads.tasks_of_account(account_id, part))
 
     async def update_task(self, account_id: str, id: str, definition: TaskDefinition) -> TaskRecord:
@@ -157,6 +158,8 @@ class Catalog:
         async def work(reads: Reads) -> list[Published]:
             if key is None:
                 jobs = await reads.jobs_of_account(account_id, part)
+            elif part.cursor is not None or part.offset:
+                jobs = []
             else:
                 jobs = [job] if (job := await reads.job_by_key(account_id, key)) else []
             versions = {
@@ -237,7 +240,7 @@ class Catalog:
         """The job as it will be once this is published."""
         tasks = await transaction.tasks_by_key(account_id, custom_task_keys(body))
         definition, task_ids = check_job(body, {task.key: task.id for task in tasks})
-        pipeline_id = await _pipeline_for(transaction, account_id, body)
+        pipeline_id = await _pipeline_for(transaction, account_id, body, present)
         now = self._clock()
         job = JobRecord(
             id=id,
@@ -302,8 +305,10 @@ async def _pipeline(reads: Reads, account_id: str, id: str) -> PipelineRecord:
     raise NotFound(f"There is no pipeline {id!r} in this account.")
 
 
-async def _pipeline_for(reads: Reads, account_id: str, body: JobBody) -> str:
-    """The pipeline that a job names, or the account's default one."""
+async def _pipeline_for(reads: Reads, account_id: str, body: JobBody, present: JobRecord | None) -> str:
+    """The pipeline that a job names, else the one that it has (`job.json` names none), else the account's default."""
+    if body.pipeline_id is None and present is not None:
+        return present.pipeline_id
     if body.pipeline_id is None:
         default = await reads.default_pipeline(account_id)
         if default is None:
