@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from data_factory.cli.connection import Url
 from data_factory.cli.credentials import key_of
+from data_factory.cli.exit_codes import ExitCode, stop
 from data_factory.cli.logs import LogFormat, log_to_stderr
 from data_factory.client.settings import load_settings
 from data_factory.model.errors import DataFactoryError
@@ -27,6 +29,7 @@ def worker(
     log_format: Annotated[
         LogFormat, typer.Option(envvar="DATA_FACTORY_LOG_FORMAT", help="How the log is written, on standard error.")
     ] = LogFormat.TEXT,
+    url: Url = None,
 ) -> None:
     """Run the tasks of a module: claim their executions, run them, report what they gave.
 
@@ -34,10 +37,15 @@ def worker(
     for a server of this user on this machine neither is needed. TASK_DEFINITION_ID names the task of a function that
     is declared without key or id. Stop it with Ctrl-C or SIGTERM: what runs may end, the rest is handed back. The exit
     code is 0 then, 2 if something is set up wrongly, 3 if the server refuses the key.
+
+    \b
+    Examples:
+      data-factory worker my_module
+      data-factory worker ./power.py --concurrency 4
     """
     log_to_stderr(log_format)
     try:
-        settings = load_settings()
+        settings = load_settings(url)
         ready = Worker(
             load_tasks(module),
             base_url=settings.base_url,
@@ -46,6 +54,5 @@ def worker(
             grace=grace,
         )
     except DataFactoryError as error:
-        typer.echo(f"data-factory worker: {error.message}", err=True)
-        raise typer.Exit(2) from error
+        stop(ExitCode.USAGE, error.message)
     ready.run()

@@ -25,6 +25,7 @@ class Handler:
     def __init__(self, declaration: Declaration) -> None:
         self.declaration = declaration
         self.name = declaration.name
+        self.task_key = declaration.key or ""
         self._function = declaration.function
         call = self._function if inspect.isroutine(self._function) else type(self._function).__call__
         if inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call):

@@ -55,6 +55,7 @@ async def find_tasks(line: Line, handlers: Sequence[Handler]) -> dict[str, tuple
         task = by_key[declared.key or ""] if declared.id is None else await _by_id(line, declared)
         if task.id in found:
             raise UsageError(f"{found[task.id][1].name} and {handler.name} are both the task {task.key!r}")
+        handler.task_key = task.key
         found[task.id] = task, handler
     return found
 

@@ -102,7 +102,7 @@ class Run:
             workdir=workdir,
             id=execution.id,
             task_id=execution.task_id,
-            task_key=self.handler.declaration.key or "",
+            task_key=self.handler.task_key,
             job_execution_id=execution.job_execution_id,
             attempt=execution.attempt,
             deadline=execution.timeout_at,
