@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -15,6 +17,8 @@ T = TypeVar("T")
 
 MAX_DEPTH: Final = 200
 MAX_ERRORS: Final = 100
+MAX_EXPLAINED_BYTES: Final = 256 * 1024
+"""The largest body of which every error is told; of a larger one, the first: looking for all would hold up the rest."""
 
 _validators: Final[dict[type[Any], Draft202012Validator]] = {}
 
@@ -46,28 +50,39 @@ def read_json(raw: bytes) -> Any:
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
         raise _too_deep()
     if _NUL in raw:
-        errors = tuple(FieldError(path, "the character NUL cannot be kept") for path in _nul_paths(value, ""))
-        if errors:
+        paths = islice(_nul_paths(value, ""), MAX_ERRORS)
+        if errors := tuple(FieldError(path, "the character NUL cannot be kept") for path in paths):
             raise Invalid(errors=errors)
     return value
 
 
-def convert(value: Any, type: type[T]) -> T:
-    """The value as `type`.
+def convert(value: Any, type: type[T], size: int = 0) -> T:
+    """The value as `type`; it came as `size` bytes.
 
     Raises:
-        Invalid: with all that is wrong, each with its path.
+        Invalid: with all that is wrong, up to a hundred things, each with its path.
     """
     try:
         return msgspec.convert(value, type)
     except msgspec.ValidationError as first:
-        errors = sorted(set(_errors(value, type)), key=lambda error: (error.path, error.message))[:MAX_ERRORS]
-        raise Invalid(errors=tuple(errors) or (FieldError("", str(first)),)) from None
+        errors = set(islice(_errors(value, type), MAX_ERRORS)) if size <= MAX_EXPLAINED_BYTES else set()
+        in_order = sorted(errors, key=lambda error: (error.path, error.message))
+        raise Invalid(errors=tuple(in_order) or (_first_error(str(first)),)) from None
 
 
 def encode(value: Any) -> str:
     """A JSON value as it is kept."""
     return msgspec.json.encode(value).decode()
+
+
+def _first_error(message: str) -> FieldError:
+    """What msgspec says, as we say it.
+
+    >>> _first_error("Expected `int`, got `str` - at `$.reports[0].id`")
+    FieldError(path='reports[0].id', message='Expected `int`, got `str`')
+    """
+    what, _, where = message.partition(" - at ")
+    return FieldError(re.sub(r"^\$\.?", "", where.strip("`")), what)
 
 
 def _errors(value: Any, type: type[Any]) -> Iterator[FieldError]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from data_factory.api.problems import STATUS_OF
+from data_factory.api.problems import PROBLEM_TYPES, STATUS_OF
 from data_factory.api.routing import Endpoint, Query, Routes, describe
 from data_factory.model.errors import DataFactoryError, Invalid, TooLarge, Unauthorized, Unavailable
 from data_factory.model.resources import Problem
@@ -21,6 +21,10 @@ _PREFER: Final = {
     "name": "Prefer",
     "in": "header",
     "description": "`wait=20`: answer when there is something to say, or after 20 seconds (RFC 7240); 60 at the most.",
+    "schema": {"type": "string"},
+}
+_PREFERENCE_APPLIED: Final = {
+    "description": "What was granted of `Prefer`; a server that does not know it does not say so.",
     "schema": {"type": "string"},
 }
 _IDEMPOTENCY_KEY: Final = {
@@ -72,6 +76,7 @@ def _operation(endpoint: Endpoint, tag: str, schemas: Document) -> Document:
         "responses": {
             str(endpoint.status): {
                 "description": describe(endpoint.status),
+                **({"headers": {"Preference-Applied": _PREFERENCE_APPLIED}} if endpoint.waits else {}),
                 "content": {"application/json": {"schema": schemas[str(endpoint.answer)]}},
             },
             **_problems(endpoint, schemas),
@@ -96,7 +101,7 @@ def _parameters(endpoint: Endpoint) -> list[Document]:
 
 
 def _query(query: Query) -> Document:
-    return {"name": query.name, "in": "query", "description": query.description, "schema": {"type": query.type}}
+    return {"name": query.name, "in": "query", "description": query.description, "schema": query.schema}
 
 
 def _problems(endpoint: Endpoint, schemas: Document) -> Document:
@@ -109,7 +114,7 @@ def _problems(endpoint: Endpoint, schemas: Document) -> Document:
     return {
         str(status): {
             "description": f"{describe(status)}: {', '.join(codes)}",
-            "content": {"application/problem+json": {"schema": schemas[str(Problem)]}},
+            "content": {type: {"schema": schemas[str(Problem)]} for type in PROBLEM_TYPES},
         }
         for status, codes in sorted(by_status.items())
     }

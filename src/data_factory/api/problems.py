@@ -32,6 +32,9 @@ STATUS_OF: Final[dict[str, int]] = {
 }
 """The HTTP status of every code. A client may rely on both."""
 
+PROBLEM_TYPES: Final = ("application/problem+json", "application/json")
+"""The media types of an error, by preference."""
+
 Headers = list[tuple[bytes, bytes]]
 
 _RETRY_AFTER: Final = (b"retry-after", b"1")
@@ -68,7 +71,7 @@ def problem(error: DataFactoryError, accept: str) -> tuple[int, Headers, bytes]:
         "errors": error.errors if isinstance(error, Invalid) else (),
     }
     plain = "application/json" in accept and "problem+json" not in accept
-    headers = [(b"content-type", b"application/json" if plain else b"application/problem+json")]
+    headers = [(b"content-type", PROBLEM_TYPES[plain].encode())]
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append(_RETRY_AFTER)
     if status == HTTPStatus.UNAUTHORIZED:

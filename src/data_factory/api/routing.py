@@ -17,12 +17,14 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from data_factory.api.bodies import convert, encode, read_json
 from data_factory.api.presenting import Wire
 from data_factory.api.problems import Headers, InternalError, problem
 from data_factory.model.errors import DataFactoryError, FieldError, Invalid, TooLarge, Unauthorized
+from data_factory.model.ids import ID_PATTERN, is_id
 from data_factory.service.commands import IdempotencyKey
 from data_factory.service.keys import Caller
 from data_factory.service.paging import Part
@@ -49,15 +51,21 @@ class Query(msgspec.Struct, frozen=True):
 
     name: str
     description: str
-    type: str = "string"
+    schema: Wire = {"type": "string"}
 
 
 PAGING: Final = (
     Query(
-        "page", "Which page, from 0. Only for the first 10,000 of a list: `cursor` goes on from anywhere.", "integer"
+        "page",
+        "Which page, from 0. Only for the first 10,000 of a list: `cursor` goes on from anywhere.",
+        {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0},
     ),
-    Query("size", "How many on a page: 1 to 100; 10 if not given.", "integer"),
-    Query("cursor", "Go on after this: the `nextCursor` of the answer before."),
+    Query("size", "How many on a page.", {"type": "integer", "minimum": 1, "maximum": MAX_SIZE, "default": 10}),
+    Query(
+        "cursor",
+        "Go on after this: the `nextCursor` of the answer before.",
+        {"type": "string", "pattern": ID_PATTERN},
+    ),
 )
 
 
@@ -103,21 +111,23 @@ class Call:
         Raises:
             Invalid: the numbers are out of their bounds.
         """
-        page, size = self._number("page", 0, 0, 10**6), self._number("size", 10, 1, MAX_SIZE)
+        page, size, cursor = self._page(), self._size(), self.query("cursor")
         if page * size > MAX_OFFSET:
             raise Invalid(errors=(FieldError("page", f"goes to {MAX_OFFSET:,} items; use `cursor` to go on"),))
-        return Part(cursor=self.query("cursor"), offset=page * size, limit=size)
+        if cursor is not None and not is_id(cursor):
+            raise Invalid(errors=(FieldError("cursor", "is not the `nextCursor` of an answer"),))
+        return Part(cursor=cursor, offset=page * size, limit=size + 1)  # one more tells whether there is more
 
     def listed(self, records: list[Any], present: Callable[[Any], Wire], last: Callable[[Any], str]) -> Wire:
-        """The answer to a list: `last` gives the id of an item."""
-        part = self.part()
-        more = len(records) == part.limit
+        """The answer to a list, from what was found for `part()`: `last` gives the id of an item."""
+        size = self._size()
+        shown = records[:size]
         return {
             "object": "list",
-            "data": [present(record) for record in records],
-            "page": part.offset // part.limit,
-            "size": part.limit,
-            "nextCursor": last(records[-1]) if more else None,
+            "data": [present(record) for record in shown],
+            "page": self._page(),
+            "size": size,
+            "nextCursor": last(shown[-1]) if len(records) > size else None,
         }
 
     def wait(self) -> float:
@@ -176,6 +186,9 @@ class Call:
         Raises:
             TooLarge: it has more than 10 MiB.
         """
+        announced = self.header(b"content-length")
+        if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
+            raise _too_large()
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -185,7 +198,7 @@ class Call:
             chunks.append(message.get("body", b""))
             size += len(chunks[-1])
             if size > MAX_BODY_BYTES:
-                raise TooLarge(f"The body has more than {MAX_BODY_BYTES} bytes.")
+                raise _too_large()
             if not message.get("more_body", False):
                 break
         self.raw = b"".join(chunks)
@@ -194,6 +207,12 @@ class Call:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         presence.leave()
+
+    def _page(self) -> int:
+        return self._number("page", 0, 0, MAX_OFFSET)
+
+    def _size(self) -> int:
+        return self._number("size", 10, 1, MAX_SIZE)
 
     def _number(self, name: str, default: int, least: int, most: int) -> int:
         text = self.query(name)
@@ -204,12 +223,16 @@ class Call:
         return int(text)
 
 
+def _too_large() -> TooLarge:
+    return TooLarge(f"The body has more than {MAX_BODY_BYTES} bytes.")
+
+
 class Disconnected(Exception):
     """The caller went away before the request was read: there is nobody to answer."""
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """A method of a path: what it does, takes and gives."""
+    """A method of a path: what it does, takes and gives. With `takes`, a GET hands something out: it has no HEAD."""
 
     method: str
     path: str
@@ -222,6 +245,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     query: tuple[Query, ...] = ()
     errors: tuple[type[DataFactoryError], ...] = ()
     waits: bool = False
+    takes: bool = False
     idempotent: bool = False
 
     async def answer_to(self, call: Call) -> bytes:
@@ -236,7 +260,7 @@ class Endpoint(msgspec.Struct, frozen=True):
         value = read_json(call.raw)
         if self.echoes and isinstance(value, dict):
             value = {name: member for name, member in value.items() if name not in self.echoes}
-        return _encoder.encode(await self.handler(call, convert(value, self.body)))
+        return _encoder.encode(await self.handler(call, convert(value, self.body, len(call.raw))))
 
 
 class Routes:
@@ -279,11 +303,14 @@ class Resource:
 
     def __init__(self, platform: Platform, endpoints: Mapping[str, Endpoint]) -> None:
         self._platform = platform
-        self._endpoints = {**endpoints, **({"HEAD": endpoints["GET"]} if "GET" in endpoints else {})}
+        looking = {"HEAD": get} if (get := endpoints.get("GET")) and not get.takes else {}
+        self._endpoints = {**endpoints, **looking}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        endpoint = self._endpoints[scope["method"]]
+        endpoint = self._endpoints.get(scope["method"])
+        if endpoint is None:
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(self._endpoints)})
         call = Call(scope, receive, self._platform)
         try:
             body = await endpoint.answer_to(call)

@@ -50,8 +50,8 @@ async def delete_task(call: Call) -> Wire:
     return present_task(await call.platform.catalog.delete_task(call.account_id, call.path["id"]))
 
 
-@routes.get("/task/{id}/poll", answer=TaskExecution, errors=(NotFound, NothingToDo), waits=True)
-@routes.get("/tasks/{id}/poll", answer=TaskExecution, errors=(NotFound, NothingToDo), waits=True)
+@routes.get("/task/{id}/poll", answer=TaskExecution, errors=(NotFound, NothingToDo), waits=True, takes=True)
+@routes.get("/tasks/{id}/poll", answer=TaskExecution, errors=(NotFound, NothingToDo), waits=True, takes=True)
 async def poll_task(call: Call) -> Wire:
     """Claim the oldest waiting execution of a task, for the task's `responseTimeoutSeconds`; 404 when none waits."""
     wait = call.wait()
