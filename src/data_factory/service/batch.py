@@ -139,8 +139,8 @@ class _Batch:
         for old, row in (*changes, *((None, row) for row in self.world.task_executions.new())):
             timers.append(row.timer_at)
             appeared = is_claimable(row) and not (old and is_claimable(old))
-            freed = old is not None and old.status == "IN_PROGRESS" and self.world.limit_of(row.task_id) > 0
-            claimable[row.task_id] += appeared or freed
+            freed = old is not None and old.status == "IN_PROGRESS" and row.status != "IN_PROGRESS"
+            claimable[row.task_id] += appeared or (freed and self.world.limit_of(row.task_id) > 0)
         executions = (*self.world.executions.new(), *(new for _, new in self.world.executions.changed()))
         timers += [row.deadline_at for row in executions]
         return Effects(
@@ -236,16 +236,17 @@ class _Batch:
         return outcome.execution
 
     def _fire(self, fire: FireTimers) -> bool:
-        """Do what is due; True when there may be more."""
-        for id in self.world.due_task_executions:
-            due = self.world.task_executions.now[id]
-            if due.timer_at is not None and due.timer_at <= self.now:
-                self._guarded(due.job_execution_id, decider.expire, due, self.now, self.new_id)
-        for id in self.world.due_executions:
-            deadline = self.world.executions.now[id].deadline_at
-            if deadline is not None and deadline <= self.now:
-                self._guarded(id, decider.expire_job, self.world.active_of(id), self.now)
-        return fire.limit in (len(self.world.due_task_executions), len(self.world.due_executions))
+        """Do what is due, in the order in which it came due; True when there may be more."""
+        for kind, id in self.world.due:
+            if kind == "task":
+                due = self.world.task_executions.now[id]
+                if due.timer_at is not None and due.timer_at <= self.now:
+                    self._guarded(due.job_execution_id, decider.expire, due, self.now, self.new_id)
+            else:
+                deadline = self.world.executions.now[id].deadline_at
+                if deadline is not None and deadline <= self.now:
+                    self._guarded(id, decider.expire_job, self.world.active_of(id), self.now)
+        return fire.limit in Counter(kind for kind, _ in self.world.due).values()
 
     def start(self, execution: JobExecutionRecord) -> None:
         """Give a slot to an execution."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Generic, TypeVar
+from operator import itemgetter
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 
@@ -24,6 +25,7 @@ from data_factory.service.commands import Cancel, Claim, Command, FillSlots, Fir
 from data_factory.service.graphs import Graphs, Version
 from data_factory.store.promises import Transaction
 
+Kind = Literal["task", "job"]
 R = TypeVar("R", JobExecutionRecord, TaskExecutionRecord)
 
 _decode_task = msgspec.json.Decoder(TaskDefinition).decode
@@ -72,8 +74,7 @@ class World:
         self.task_executions: Rows[TaskExecutionRecord] = Rows()
         self.idempotency: dict[tuple[str, str], IdempotencyRecord] = {}
         self.idempotency_new: list[IdempotencyRecord] = []
-        self.due_task_executions: list[str] = []
-        self.due_executions: list[str] = []
+        self.due: list[tuple[Kind, str]] = []
         self._running_read: dict[str, int] = {}
 
     # -- what the decisions ask
@@ -135,7 +136,7 @@ class World:
                     await self._load_due(now, limit)
                 case Resize(pipeline=pipeline):
                     self.pipelines[pipeline.id] = pipeline
-        stopped = {cancel.id for cancel in cancels} | set(self.due_executions)
+        stopped = {cancel.id for cancel in cancels} | {id for kind, id in self.due if kind == "job"}
         await self._load_executions(stopped)
         if stopped:
             self.task_executions.add(await self._transaction.active_task_executions(stopped))
@@ -184,8 +185,9 @@ class World:
         jobs = await self._transaction.due_job_executions(now, limit)
         self.task_executions.add(tasks)
         self.executions.add(jobs)
-        self.due_task_executions = [row.id for row in tasks]
-        self.due_executions = [row.id for row in jobs]
+        times: list[tuple[int | None, Kind, str]] = [(row.timer_at, "task", row.id) for row in tasks]
+        times += [(row.deadline_at, "job", row.id) for row in jobs]
+        self.due = [(kind, id) for _, kind, id in sorted(times, key=itemgetter(0))]
         await self._load_executions({row.job_execution_id for row in tasks})
 
     async def _load_executions(self, ids: set[str]) -> None:
@@ -204,8 +206,9 @@ class World:
 
     async def _load_results(self, reports: Iterable[Report]) -> None:
         """What the steps that follow may read: only the references that their expressions name."""
-        may_fail = dict.fromkeys(self.due_task_executions, True)
-        may_fail |= {report.id: report.status != "COMPLETED" for report in reports}
+        may_fail = {id: True for kind, id in self.due if kind == "task"}
+        for report in reports:  # more than one thing may happen to the same task execution
+            may_fail[report.id] = may_fail.get(report.id, False) or report.status != "COMPLETED"
         pairs: set[tuple[str, str]] = set()
         for id, failing in may_fail.items():
             row = self.task_executions.now.get(id)
