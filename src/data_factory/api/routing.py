@@ -51,7 +51,7 @@ class Query(msgspec.Struct, frozen=True):
 
     name: str
     description: str
-    schema: Wire = {"type": "string"}
+    schema: Wire = msgspec.field(default_factory=lambda: {"type": "string"})
 
 
 PAGING: Final = (
