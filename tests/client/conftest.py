@@ -12,11 +12,6 @@ JITTERLESS = RetryPolicy(attempts=4, backoff=Backoff(initial=1, ceiling=8, jitte
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def platform() -> HostedPlatform:
     return HostedPlatform(limit=10_000)
 

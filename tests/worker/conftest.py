@@ -20,11 +20,6 @@ QUICK = Backoff(initial=0.01, ceiling=0.05)
 _numbers = itertools.count(1)
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(autouse=True)
 def _settings_of_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """No test sees the settings of whoever runs it."""

@@ -45,7 +45,7 @@ def test_input_and_context_are_given_as_they_are_asked_for() -> None:
     def optional_context(input: Input, c: TaskContext | None = None) -> dict[str, Any]:
         return {"id": c.id if c else None}
 
-    def unannotated(input, ctx):  # type: ignore[no-untyped-def]
+    def unannotated(input, ctx):
         return {"input": input, "id": ctx.id}
 
     def nothing() -> None: ...

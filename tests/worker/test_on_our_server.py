@@ -17,7 +17,7 @@ from data_factory import TaskContext, task
 from data_factory.client import Client
 from data_factory.model.requests import ReportBody
 from data_factory.worker.errors import KeyRefused, UsageError
-from tests.standin.faults import Answer, Cut, FaultProxy, Hold
+from tests.standin.faults import Answer, Cut, Fault, FaultProxy, Hold
 from tests.worker.clock import ManualClock
 from tests.worker.conftest import Desk, make_worker, running
 
@@ -254,7 +254,14 @@ async def test_a_claim_whose_answer_was_lost_is_repeated_as_the_same_claim(
     assert desk.task_execution(execution_id).attempt == 1
 
 
-STORM = [Cut(after=True), Answer(503), Answer(502), Cut(after=False), Answer(500), Answer(429, {"Retry-After": "0"})]
+STORM: list[Fault] = [
+    Cut(after=True),
+    Answer(503),
+    Answer(502),
+    Cut(after=False),
+    Answer(500),
+    Answer(429, {"Retry-After": "0"}),
+]
 
 
 async def test_a_result_is_repeated_until_the_server_has_it(
@@ -582,6 +589,6 @@ async def test_it_never_logs_inputs_outputs_or_the_key(
     text = "\n".join(str(vars(record)) for record in ours)
     assert ours
     assert not any(secret in text for secret in ("hunter2", "hunter3", "1024", "the-key-of-these-tests"))
-    completed = next(record for record in ours if getattr(record, "event", "") == "task_execution.completed")
-    assert completed.task_execution_id
-    assert completed.duration_ms >= 0
+    completed = next(vars(record) for record in ours if vars(record).get("event") == "task_execution.completed")
+    assert completed["task_execution_id"]
+    assert completed["duration_ms"] >= 0

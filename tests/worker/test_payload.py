@@ -41,7 +41,7 @@ class Struct(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 class Model(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid")
     power: int = pydantic.Field(ge=0)
-    first_name: str = pydantic.Field("x", alias="firstName")
+    first_name: str = pydantic.Field(default="x", alias="firstName")
 
 
 @pydantic.dataclasses.dataclass

@@ -46,7 +46,7 @@ def test_a_task_is_named_by_key_by_id_or_by_neither() -> None:
 )
 def test_a_wrong_name_is_refused_where_it_stands(arguments: dict[str, str], message: str) -> None:
     with pytest.raises(WorkerError, match=message):
-        task(**arguments)  # type: ignore[call-overload]
+        task(**arguments)
 
 
 def test_a_function_is_one_task() -> None:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from data_factory.cli.connection import Url
 from data_factory.cli.credentials import key_of
 from data_factory.cli.exit_codes import ExitCode, stop
 from data_factory.cli.logs import LogFormat, log_to_stderr
@@ -29,7 +28,6 @@ def worker(
     log_format: Annotated[
         LogFormat, typer.Option(envvar="DATA_FACTORY_LOG_FORMAT", help="How the log is written, on standard error.")
     ] = LogFormat.TEXT,
-    url: Url = None,
 ) -> None:
     """Run the tasks of a module: claim their executions, run them, report what they gave.
 
@@ -45,7 +43,7 @@ def worker(
     """
     log_to_stderr(log_format)
     try:
-        settings = load_settings(url)
+        settings = load_settings()
         ready = Worker(
             load_tasks(module),
             base_url=settings.base_url,
