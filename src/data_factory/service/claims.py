@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Sequence
+from heapq import merge
+from operator import attrgetter
 from typing import Final
 
 from data_factory.engine import lease
@@ -16,6 +18,8 @@ from data_factory.store.promises import Transaction
 
 MAX_CLAIMABLE: Final = 2_000
 """The most waiting executions of a task that one transaction looks at."""
+
+_by_age: Final = attrgetter("id")
 
 
 def is_claimable(row: TaskExecutionRecord) -> bool:
@@ -34,7 +38,7 @@ class Claims:
         self._now = now
         self._new_id = new_id
         self._waiting: dict[str, deque[tuple[int, str]]] = {}
-        self._held: dict[str, list[TaskExecutionRecord]] = {}
+        self._held: dict[tuple[str, str], list[TaskExecutionRecord]] = {}
         self._in_progress: Counter[str] = Counter()
         self._maybe_more: set[str] = set()
         self.overlooked: Counter[str] = Counter()
@@ -60,22 +64,29 @@ class Claims:
             task = self._world.tasks.get(id)
             if task is None or task.account_id != claim.account_id:
                 raise NotFound(f"There is no task {id!r} in this account.")
-        if claim.claim_id is not None and claim.claim_id in self._held:
-            return self._held[claim.claim_id]
+        if held := self._given_before(claim):
+            return held
         taken: list[TaskExecutionRecord] = []
         while len(taken) < claim.limit and (oldest := self._oldest(claim.task_ids)) is not None:
             taken.append(self._hand_out(oldest, claim))
         if not taken:
             self.overlooked.update(id for id in claim.task_ids if id in self._maybe_more and not self._at_limit(id))
-        elif claim.claim_id is not None:
-            self._held[claim.claim_id] = taken
         return taken
 
     async def _load_held(self, transaction: Transaction, pairs: set[tuple[str, str]]) -> None:
         for held in await transaction.claimed_task_executions(pairs):
-            now = self._world.task_executions.now.get(held.id, held)
-            if now.status == "IN_PROGRESS" and now.claim_id is not None:
-                self._held.setdefault(now.claim_id, []).append(now)
+            self._remember(self._world.task_executions.now.get(held.id, held))
+
+    def _remember(self, row: TaskExecutionRecord) -> None:
+        if row.status == "IN_PROGRESS" and row.claim_id is not None:
+            self._held.setdefault((row.task_id, row.claim_id), []).append(row)
+
+    def _given_before(self, claim: Claim) -> list[TaskExecutionRecord]:
+        """What a claim with the same id was given, for the same tasks, and still holds."""
+        if claim.claim_id is None:
+            return []
+        held = [row for id in claim.task_ids for row in self._held.get((id, claim.claim_id), ())]
+        return sorted(held, key=_by_age)
 
     async def _load_waiting(self, transaction: Transaction, task_ids: set[str], wanted: int) -> None:
         rows = self._world.task_executions
@@ -84,11 +95,14 @@ class Claims:
         stored = await transaction.claimable_task_executions(task_ids, limit)
         found = Counter(row.task_id for row in stored)
         self._maybe_more = {id for id, count in found.items() if count >= limit}
+        youngest_seen = {row.task_id: row.id for row in stored if row.task_id in self._maybe_more}
         rows.add(stored)
-        # What this transaction makes claimable is younger than all that the store has, so it comes after.
-        appeared = [new for old, new in changed if not is_claimable(old)] + rows.new()
-        younger = [row for row in appeared if row.task_id not in self._maybe_more]
-        for age, row in enumerate((*stored, *younger)):
+        # What was handed back, or has waited for its retry, is as old as its id says; what is new is the youngest.
+        # Beyond the youngest that was looked at there may be others, which come before what is younger still.
+        back = [new for old, new in changed if not is_claimable(old)]
+        back = [row for row in back if row.task_id not in youngest_seen or row.id < youngest_seen[row.task_id]]
+        new = [row for row in rows.new() if row.task_id not in youngest_seen]
+        for age, row in enumerate((*merge(stored, sorted(back, key=_by_age), key=_by_age), *new)):
             if is_claimable(rows.now[row.id]):
                 self._waiting.setdefault(row.task_id, deque()).append((age, row.id))
 
@@ -115,6 +129,7 @@ class Claims:
             claim_id=claim.claim_id,
         )
         self._world.task_executions.put(held)
+        self._remember(held)
         return held
 
     def _at_limit(self, task_id: str) -> bool:
