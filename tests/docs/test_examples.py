@@ -1,0 +1,19 @@
+"""What the documentation tells a reader to do is done, and what it shows is what comes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.docs.page import Block, pages, read_page
+from tests.docs.reader import Reader
+
+
+def _has_examples(path: Path) -> bool:
+    return any(isinstance(step, Block) and "not run" not in step.said for step in read_page(path).steps)
+
+
+@pytest.mark.parametrize("path", [path for path in pages() if _has_examples(path)], ids=lambda path: path.stem)
+def test_a_reader_can_follow_the_page(path: Path, tmp_path: Path) -> None:
+    Reader(read_page(path), tmp_path).read()
