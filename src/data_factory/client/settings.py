@@ -66,12 +66,20 @@ def load_settings(
 def check_base_url(text: str) -> str:
     """`text` as the address of a server: no trailing slash, no `/v1` (the paths of the calls hold it)."""
     url = text.strip().rstrip("/").removesuffix("/v1").rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    if not _is_address(url):
         raise ConfigurationError(
             f"{text!r} is not the address of a server: {BASE_URL_VARIABLE} looks like {DEFAULT_BASE_URL}"
         )
     return url
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port != 0
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and has_port and not parts.query + parts.fragment
 
 
 def check_token(text: str | None) -> str | None:
