@@ -11,10 +11,14 @@ import logging
 import os
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import typer
 
 KEY_FILE: Final = "admin-key"
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+"""The names of this machine. A server that listens on every address (0.0.0.0, ::) is reached by them too."""
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +41,23 @@ def announce(address: str, data_dir: Path) -> None:
 
 def key_of(address: str) -> str | None:
     """The admin key of the server at this address, if it is one of this user's."""
-    key_file = _servers().get(address.rstrip("/"))
-    if key_file is None:
-        return None
-    try:
-        return Path(key_file).read_text(encoding="utf-8").strip() or None
-    except OSError:
-        return None
+    servers = _servers()
+    for name in _names_of(address.rstrip("/")):
+        if name in servers:
+            try:
+                return Path(servers[name]).read_text(encoding="utf-8").strip() or None
+            except OSError:
+                continue
+    return None
+
+
+def _names_of(address: str) -> list[str]:
+    """The addresses under which a server that is reached at this one may have announced itself."""
+    parts = urlsplit(address)
+    if parts.scheme != "http" or parts.hostname not in LOOPBACK:
+        return [address]
+    hosts = ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::]"]  # noqa: S104 - it is looked up, nothing binds to it
+    return [address, *(f"http://{host}:{parts.port or 80}" for host in hosts)]
 
 
 def _servers_file() -> Path:

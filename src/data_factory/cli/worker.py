@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from data_factory.cli.credentials import key_of
-from data_factory.cli.exit_codes import ExitCode, stop
+from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.logs import LogFormat, log_to_stderr
 from data_factory.client.settings import load_settings
 from data_factory.model.errors import DataFactoryError
@@ -52,5 +52,5 @@ def worker(
             grace=grace,
         )
     except DataFactoryError as error:
-        stop(ExitCode.USAGE, error.message)
+        raise Stop(ExitCode.USAGE, error.message) from error
     ready.run()

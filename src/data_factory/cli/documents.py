@@ -1,0 +1,61 @@
+"""What users write: JSON files, and `name=value` pairs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from data_factory.cli.exit_codes import ExitCode, Stop
+
+STDIN = "-"
+
+
+def read_object(file: str | Path) -> dict[str, Any]:
+    """The JSON object in a file, or on standard input for `-`; ends the command if there is none."""
+    name = "standard input" if str(file) == STDIN else str(file)
+    try:
+        raw = sys.stdin.buffer.read() if str(file) == STDIN else Path(file).read_bytes()
+        value = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except OSError as error:
+        raise Stop(ExitCode.USAGE, f"{name} cannot be read: {error.strerror}.") from error
+    except json.JSONDecodeError as error:
+        raise Stop(
+            ExitCode.USAGE, f"{name} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise Stop(ExitCode.USAGE, f"{name} is not JSON in UTF-8: {error}.") from error
+    if not isinstance(value, dict):
+        raise Stop(ExitCode.USAGE, f"{name} does not hold a JSON object {{…}}.")
+    return value
+
+
+def read_pairs(pairs: Iterable[str]) -> dict[str, Any]:
+    """The input that `name=value` pairs stand for; ends the command if one is no pair.
+
+    >>> read_pairs(["power=10", "name=Ada", 'digits="10"', "rows=[1,2]"])
+    {'power': 10, 'name': 'Ada', 'digits': '10', 'rows': [1, 2]}
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not name or not equals:
+            raise Stop(ExitCode.USAGE, f"--input {pair!r} is not name=value: for example --input power=10.")
+        values[name] = _read_value(text)
+    return values
+
+
+def _read_value(text: str) -> Any:
+    """JSON where it is JSON, else the text itself."""
+    try:
+        return msgspec.json.decode(text)
+    except ValueError:
+        return text
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")

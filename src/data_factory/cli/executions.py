@@ -1,0 +1,175 @@
+"""`data-factory execution`: the runs of jobs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from data_factory.cli.connection import Connection, Url, connected
+from data_factory.cli.names import filled, job_named
+from data_factory.cli.rendering import (
+    Json,
+    card,
+    console,
+    elapsed,
+    excerpt,
+    explained,
+    moment,
+    note,
+    printable,
+    show,
+    show_json,
+    show_list,
+    status,
+    table,
+)
+from data_factory.cli.waiting import Timeout, end_with, wait_for
+from data_factory.client import calls
+from data_factory.model.resources import JobExecution, TaskExecution
+
+ExecutionId = Annotated[
+    str, typer.Argument(metavar="ID", help="The id of the job execution.", show_default=False, callback=filled)
+]
+
+MOST_TASKS: Final = 100
+
+app: Final = typer.Typer(name="execution", help="Show and cancel job executions.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_executions(
+    job: Annotated[str | None, typer.Option(metavar="JOB", help="Only those of this job, by key or id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, at most.")] = 20,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List the job executions, newest first.
+
+    \b
+    Example:
+      data-factory execution list --job run-task --limit 5
+    """
+    with connected(url) as connection:
+        job_id = job_named(connection, job).value.id if job else None
+        found, more = connection.some(calls.list_job_executions(job_id=job_id), limit)
+        executions = [execution.value for execution in found]
+        hint = f"There are no job executions: `{connection.command('run JOB')}` makes one."
+        show_list(as_json, [item.json for item in found], lambda: _executions(connection, executions), hint)
+        if more:
+            note(f"There are more: --limit {limit * 5}")
+
+
+@app.command("get")
+def get_execution(
+    execution: ExecutionId,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended, and show its progress.")] = False,
+    timeout: Timeout = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Show a job execution: input, output, why it failed, and every attempt at its tasks.
+
+    With --wait the exit code says how it ended, as for `data-factory run --wait`.
+
+    \b
+    Example:
+      data-factory execution get 01a2b3c4d5e6f708192a3b4c --wait
+    """
+    with connected(url) as connection:
+        look = calls.get_job_execution(execution)
+        found = wait_for(connection, execution, timeout) if wait else connection.ask(look)
+        show(as_json, found.json, lambda: _execution(connection, found.value))
+        if wait:
+            end_with(found.value)
+
+
+@app.command("cancel")
+def cancel_execution(
+    execution: ExecutionId,
+    reason: Annotated[str, typer.Option(help="Why, for whoever looks at it later.")] = "",
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Cancel a job execution: it is TERMINATED, and its workers are told to stop.
+
+    \b
+    Example:
+      data-factory execution cancel 01a2b3c4d5e6f708192a3b4c --reason "wrong input"
+    """
+    with connected(url) as connection:
+        canceled = connection.ask(calls.cancel_job_execution(execution, reason=reason))
+        if as_json:
+            show_json(canceled.json)
+        else:
+            console().print(printable(f"Canceled {canceled.value.id}: ") + status(canceled.value.status))
+
+
+def _executions(connection: Connection, executions: list[JobExecution]) -> Table:
+    keys = _job_keys(connection, {execution.job_id for execution in executions})
+    rows = [
+        (
+            execution.id,
+            keys.get(execution.job_id, execution.job_id),
+            status(execution.status),
+            moment(execution.created_at),
+            elapsed(execution),
+            execution.info.title,
+        )
+        for execution in executions
+    ]
+    return table(["ID", "JOB", "STATUS", "CREATED", "TIME", "TITLE"], rows, flexible="TITLE")
+
+
+def _job_keys(connection: Connection, ids: set[str]) -> dict[str, str]:
+    """The keys of these jobs, by id."""
+    keys: dict[str, str] = {}
+    for job in connection.client.jobs.list():
+        if ids <= keys.keys():
+            break
+        keys[job.id] = job.key
+    return keys
+
+
+def _execution(connection: Connection, execution: JobExecution) -> RenderableType:
+    job = connection.ask(calls.get_job(execution.job_id)).value
+    version = f", version {execution.job_version}" if execution.job_version else ""
+    tasks, more = connection.some(calls.list_task_executions(execution.id), MOST_TASKS)
+    given = {name: value for name, value in execution.input.items() if name != "context"}
+    parts: list[RenderableType] = [
+        card(
+            {
+                "id": execution.id,
+                "title": execution.info.title,
+                "job": f"{job.key}{version}",
+                "status": status(execution.status),
+                "failure": explained(execution.failure) if execution.failure else None,
+                "created": moment(execution.created_at),
+                "started": moment(execution.started_at),
+                "ended": moment(execution.ended_at),
+                "time": elapsed(execution) or None,
+                "input": excerpt(given),
+                "output": excerpt(execution.output),
+            }
+        ),
+    ]
+    if tasks:
+        parts += ["", table(["TASK", "ATTEMPT", "STATUS", "TIME", "WORKER", ""], [_row(t.value) for t in tasks])]
+    if more:
+        parts.append(Text(f"… and more than these {MOST_TASKS}", "dim"))
+    return Group(*parts)
+
+
+def _row(task: TaskExecution) -> tuple[Any, ...]:
+    problem = task.failure or task.warning
+    return (
+        task.task_reference_name,
+        str(task.attempt),
+        status(task.status),
+        elapsed(task),
+        task.worker_id or "",
+        explained(problem) if problem else "",
+    )

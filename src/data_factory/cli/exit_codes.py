@@ -1,0 +1,36 @@
+"""How a command ends: its exit code and, when it did not do what was asked, one sentence that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+from data_factory.cli.rendering import console, printable
+
+
+class ExitCode(IntEnum):
+    """What a command ends with. Ctrl-C gives 130, as everywhere."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    UNFINISHED = 4
+    INTERRUPTED = 130
+
+
+class Stop(Exception):
+    """Ends a command with an error: what is wrong and what to do, then the details, one a line."""
+
+    def __init__(self, code: ExitCode, message: str, details: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = tuple(details)
+
+    def show(self) -> None:
+        """Print it, on standard error."""
+        stderr = console(stderr=True)
+        stderr.print(printable("Error: ", style="bold red") + printable(self.message), soft_wrap=True)
+        for detail in self.details:
+            stderr.print(printable(f"  {detail}"), soft_wrap=True)

@@ -1,0 +1,173 @@
+"""`data-factory job`: jobs, published from the folders in which they are written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from data_factory.cli.connection import Answer, Connection, Url, connected, field_errors
+from data_factory.cli.documents import read_object
+from data_factory.cli.exit_codes import ExitCode, Stop
+from data_factory.cli.names import job_named
+from data_factory.cli.rendering import (
+    Json,
+    card,
+    console,
+    excerpt,
+    moment,
+    note,
+    show,
+    show_json,
+    show_list,
+    status,
+    table,
+)
+from data_factory.client import calls
+from data_factory.client.errors import BadRequest
+from data_factory.model.resources import Job
+
+JobName = Annotated[str, typer.Argument(metavar="JOB", help="The key or the id of the job.", show_default=False)]
+
+JOB_FILE: Final = "job.json"
+
+app: Final = typer.Typer(name="job", help="Publish and show jobs.", no_args_is_help=True)
+
+_CUSTOM_TASK: Final = re.compile(r"\$\{account\}/(.+)")
+
+
+@app.command("push")
+def push_job(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help=f"The folder with {JOB_FILE}, or the file.", show_default=False)
+    ],
+    create_tasks: Annotated[
+        bool, typer.Option("--create-tasks", help="Also create the custom tasks that it names and that are missing.")
+    ] = False,
+    pipeline: Annotated[
+        str | None, typer.Option(metavar="ID", help="The pipeline to run it in.  [the default one; else as it was]")
+    ] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Publish a job: a new one, or the next version of the one that has its key.
+
+    What runs goes on with the version that it started with. If the job is not valid, nothing is published and
+    everything that is wrong with it is shown.
+
+    \b
+    Examples:
+      data-factory job push jobs/run-task
+      data-factory job push jobs/run-task --create-tasks
+    """
+    file = folder / JOB_FILE if folder.is_dir() else folder
+    definition = read_object(file)
+    with connected(url) as connection:
+        key = definition.get("key")
+        present = connection.client.jobs.find(key) if isinstance(key, str) else None
+        body = _completed(definition, present, pipeline)
+        try:
+            job = _publish(connection, body, present)
+        except BadRequest as refused:
+            missing = _missing_tasks(connection, definition)
+            if not create_tasks or not missing or any(error.path not in missing for error in refused.errors):
+                hint = " (--create-tasks creates the tasks that are missing)" if missing and not create_tasks else ""
+                raise Stop(
+                    ExitCode.USAGE, f"{file} is not valid{hint}:", field_errors(refused) or [refused.message]
+                ) from refused
+            for task in dict.fromkeys(missing.values()):
+                made = connection.ask(calls.create_task({"key": task, "inputKeys": [], "outputKeys": []})).value
+                note(f"Created the task {made.key}: {made.id}")
+            job = _publish(connection, body, present)
+        _tell(connection, job, "Updated" if present else "Created", as_json)
+
+
+@app.command("list")
+def list_jobs(url: Url = None, as_json: Json = False) -> None:
+    """List the jobs, newest first.
+
+    \b
+    Example:
+      data-factory job list
+    """
+    with connected(url) as connection:
+        found = list(connection.read(calls.list_jobs()))
+        hint = f"There are no jobs yet: `{connection.command('job push FOLDER')}` publishes one."
+        show_list(as_json, [job.json for job in found], lambda: _jobs([job.value for job in found]), hint)
+
+
+@app.command("get")
+def get_job(job: JobName, url: Url = None, as_json: Json = False) -> None:
+    """Show a job as it was last published.
+
+    \b
+    Example:
+      data-factory job get run-task
+    """
+    with connected(url) as connection:
+        found = job_named(connection, job)
+        show(as_json, found.json, lambda: _job(found.value))
+
+
+def _completed(definition: dict[str, Any], present: Job | None, pipeline: str | None) -> dict[str, Any]:
+    """What to publish: what is not said of where and whether the job runs stays as it was."""
+    kept = {"pipelineId": present.pipeline_id, "status": present.status} if present else {}
+    chosen = {"pipelineId": pipeline} if pipeline else {}
+    return {name: value for name, value in kept.items() if value} | definition | chosen
+
+
+def _publish(connection: Connection, body: dict[str, Any], present: Job | None) -> Answer[Job]:
+    return connection.ask(calls.update_job(present.id, body) if present else calls.create_job(body))
+
+
+def _missing_tasks(connection: Connection, definition: dict[str, Any]) -> dict[str, str]:
+    """The keys of the custom tasks that a job names and that are not there, by the path of the name."""
+    tasks = definition.get("tasks")
+    names = {
+        f"tasks[{index}].name": match[1]
+        for index, task in enumerate(tasks if isinstance(tasks, list) else [])
+        if isinstance(task, dict) and (match := _CUSTOM_TASK.fullmatch(str(task.get("name"))))
+    }
+    known = {task.key for task in connection.client.tasks.list()} if names else set()
+    return {path: key for path, key in names.items() if key not in known}
+
+
+def _tell(connection: Connection, job: Answer[Job], verb: str, as_json: bool) -> None:
+    if as_json:
+        show_json(job.json)
+    else:
+        version = f", version {job.value.version}" if job.value.version else ""
+        console().print(f"{verb} the job {job.value.key}{version}: {job.value.id}")
+        note(f"Run it: {connection.command(f'run {job.value.key} --input name=value --wait')}")
+
+
+def _jobs(jobs: list[Job]) -> Table:
+    rows = [(job.key, job.id, str(job.version), status(job.status), moment(job.updated_at), job.title) for job in jobs]
+    return table(["KEY", "ID", "VERSION", "STATUS", "UPDATED", "TITLE"], rows, flexible="TITLE")
+
+
+def _job(job: Job) -> RenderableType:
+    facts = card(
+        {
+            "key": job.key,
+            "id": job.id,
+            "title": job.title,
+            "description": job.description or None,
+            "status": status(job.status),
+            "version": str(job.version),
+            "pipeline": job.pipeline_id,
+            "time to run": f"{job.timeout_seconds} s" if job.timeout_seconds else "no limit",
+            "created": moment(job.created_at),
+            "updated": moment(job.updated_at),
+            "output": "that of the last task" if job.output is None else excerpt(job.output),
+        }
+    )
+    rows = [
+        (task.task_reference_name, task.name, "yes" if task.is_optional else "no", excerpt(task.input))
+        for task in job.tasks
+    ]
+    return Group(facts, "", table(["TASK", "RUNS", "OPTIONAL", "INPUT"], rows, flexible="INPUT"))

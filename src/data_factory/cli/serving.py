@@ -1,0 +1,124 @@
+"""The process of `data-factory server`: takes its address and its data directory, and serves until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import typer
+import uvicorn
+
+from data_factory.api.application import application
+from data_factory.cli.credentials import announce, keep_key
+from data_factory.service.platform import Platform
+from data_factory.store.sqlite import SqliteStore
+from data_factory.store.sqlite.database import SchemaTooNew
+from data_factory.store.sqlite.lock import DirectoryInUse, DirectoryLock
+
+log = logging.getLogger("data_factory.server")
+
+GRACE_S = 10
+
+
+class CannotStart(Exception):
+    """The address, the data directory or its database cannot be used; the message says which and why."""
+
+
+def serve(host: str, port: int, data_dir: Path, key: str | None) -> None:
+    """Run the platform until SIGTERM or SIGINT. `key` is the admin key; without one the first start makes one.
+
+    Raises:
+        CannotStart: something that it needs cannot be had.
+    """
+    try:
+        with _listening(host, port) as listener:
+            _run(listener, _address(listener, host), data_dir, key)
+    except (OSError, DirectoryInUse, SchemaTooNew) as error:
+        raise CannotStart(str(error)) from error
+
+
+def _run(listener: socket.socket, address: str, data_dir: Path, key: str | None) -> None:
+    lock = DirectoryLock(data_dir, address)
+    try:
+        store = SqliteStore(data_dir)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(Platform(store), listener, address, data_dir, key))
+    finally:
+        lock.release()
+
+
+async def _serve(platform: Platform, listener: socket.socket, address: str, data_dir: Path, key: str | None) -> None:
+    made = await platform.start(key)
+    if made is not None:
+        keep_key(data_dir, made)
+        typer.echo(f"Your API key, shown this once (and kept in {data_dir / 'admin-key'}):\n\n    {made}\n")
+        sys.stdout.flush()
+    announce(address, data_dir)
+    config = uvicorn.Config(
+        application(platform),
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    http = _Server(config, platform)
+    log.info("Data Factory %s listens on %s, data in %s", version("data-factory"), address, data_dir)
+    try:
+        await http.serve(sockets=[listener])
+    finally:
+        await platform.stop()
+        log.info("stopped")
+
+
+class _Server(uvicorn.Server):
+    """Stops on the first signal once everything is answered, at once on the second."""
+
+    def __init__(self, config: uvicorn.Config, platform: Platform) -> None:
+        super().__init__(config)
+        self._platform = platform
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop, number)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def _stop(self, number: int) -> None:
+        log.info("%s: stopping", signal.Signals(number).name)
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        self._platform.room.close()
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens, so that an address that is taken is known before anything else is done."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=2048) as listener:
+        listener.set_inheritable(True)
+        yield listener
+
+
+def _address(listener: socket.socket, host: str) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
