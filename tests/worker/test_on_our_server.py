@@ -349,8 +349,8 @@ async def test_a_key_that_is_revoked_while_it_works_stops_it(
 
 
 async def test_an_unknown_task_is_named_with_those_that_exist(server: str, desk: Desk, clock: ManualClock) -> None:
-    with pytest.raises(UsageError, match=f"no task has the key nobody.*{desk.key}"):
-        await make_worker(server, power("nobody"), clock=clock).run_async()
+    with pytest.raises(UsageError, match=f"no task has the key {desk.key}-x.*its tasks are {desk.key}"):
+        await make_worker(server, power(f"{desk.key}-x"), clock=clock).run_async()
     with pytest.raises(UsageError, match=f"no task has the id 0{{24}}.*{desk.key}"):
         await make_worker(server, task(id="0" * 24)(lambda: None), clock=clock).run_async()
 

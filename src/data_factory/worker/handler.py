@@ -36,6 +36,11 @@ class Handler:
         self.read = reader_of(self._object_type(hints.get(self._input_name or "")))
         self.write = writer_of(self._object_type(hints.get("return")))
 
+    @property
+    def takes_context(self) -> bool:
+        """Whether the function asks for a `TaskContext`."""
+        return self._context_name is not None
+
     def call(self, value: Any, context: TaskContext) -> Any:
         """What the function makes of an input that was read."""
         arguments: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
 
 from data_factory.client import calls
 from data_factory.client.call import Call, Listing, Steps
@@ -68,7 +69,8 @@ async def _by_key(line: Line, keys: set[str]) -> dict[str, Task]:
     except ApiError as error:
         raise UsageError(f"cannot look up the tasks at {line.client.base_url}: {error}") from error
     if missing:
-        raise UsageError(_unknown(line, f"no task has the key {', '.join(missing)}", sorted(found)))
+        alike = sorted(found, key=lambda key: (-SequenceMatcher(None, key, missing[0]).ratio(), key))
+        raise UsageError(_unknown(line, f"no task has the key {', '.join(missing)}", alike))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,9 @@ class Run:
         except InputInvalid as error:
             return failed(f'Input validation failed: "{error}"')
         try:
-            async with directories.one(self.id) as workdir:
+            # A task that asks for no context never sees its folder.
+            folder = directories.one(self.id) if self.handler.takes_context else nullcontext(Path())
+            async with folder as workdir:
                 return Completed(await self._call(value, workdir, threads))
         except OutputInvalid as error:
             return failed(f'Output validation failed: "{error}"')
