@@ -26,6 +26,7 @@ from data_factory.cli.rendering import (
     show_list,
     status,
     table,
+    when,
 )
 from data_factory.cli.waiting import Timeout, end_with, wait_for
 from data_factory.client import calls
@@ -115,22 +116,21 @@ def _executions(connection: Connection, executions: list[JobExecution]) -> Table
             execution.id,
             keys.get(execution.job_id, execution.job_id),
             status(execution.status),
-            moment(execution.created_at),
+            when(execution.created_at),
             elapsed(execution),
-            execution.info.title,
         )
         for execution in executions
     ]
-    return table(["ID", "JOB", "STATUS", "CREATED", "TIME", "TITLE"], rows, flexible="TITLE")
+    return table(["ID", "JOB", "STATUS", "CREATED", "TIME"], rows)
 
 
 def _job_keys(connection: Connection, ids: set[str]) -> dict[str, str]:
     """The keys of these jobs, by id."""
     keys: dict[str, str] = {}
     for job in connection.client.jobs.list():
+        keys[job.id] = job.key
         if ids <= keys.keys():
             break
-        keys[job.id] = job.key
     return keys
 
 

@@ -26,6 +26,7 @@ from data_factory.cli.rendering import (
     show_list,
     status,
     table,
+    when,
 )
 from data_factory.client import calls
 from data_factory.client.errors import BadRequest
@@ -146,7 +147,7 @@ def _tell(connection: Connection, job: Answer[Job], verb: str, as_json: bool) ->
 
 
 def _jobs(jobs: list[Job]) -> Table:
-    rows = [(job.key, job.id, str(job.version), status(job.status), moment(job.updated_at), job.title) for job in jobs]
+    rows = [(job.key, job.id, str(job.version), status(job.status), when(job.updated_at), job.title) for job in jobs]
     return table(["KEY", "ID", "VERSION", "STATUS", "UPDATED", "TITLE"], rows, flexible="TITLE")
 
 

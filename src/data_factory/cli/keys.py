@@ -11,7 +11,7 @@ from rich.table import Table
 from data_factory.cli.connection import Connection, Url, connected
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.names import filled
-from data_factory.cli.rendering import Json, console, moment, note, show_json, show_list, table
+from data_factory.cli.rendering import Json, console, note, show_json, show_list, table, when
 from data_factory.client import calls
 from data_factory.model.resources import ApiKey
 
@@ -83,5 +83,5 @@ def _confirm(connection: Connection, key_id: str) -> None:
 
 
 def _keys(keys: list[ApiKey]) -> Table:
-    rows = [(key.id, f"{key.prefix}…", moment(key.created_at), key.title) for key in keys]
+    rows = [(key.id, f"{key.prefix}…", when(key.created_at), key.title) for key in keys]
     return table(["ID", "KEY", "CREATED", "TITLE"], rows, flexible="TITLE")

@@ -23,7 +23,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print what the API answers, 
 NO_VALUE: Final = "-"
 
 _PIPE_WIDTH: Final = 100_000
-_ID_WIDTH: Final = 24
+_FLEXIBLE_WIDTH: Final = 10
 _MOST_LINES: Final = 40
 _MOST_CHARACTERS: Final = 4_000
 _STYLES: Final = {
@@ -69,6 +69,25 @@ def moment(at: datetime | None) -> str:
     return NO_VALUE if at is None or at == UNKNOWN_TIME else f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 
+def when(at: datetime | None) -> str:
+    """A time in a table: how long ago, where a table must be narrow, else as it is."""
+    if at is None or at == UNKNOWN_TIME or not sys.stdout.isatty():
+        return moment(at)
+    return f"{_rounded((datetime.now(UTC) - at).total_seconds())} ago"
+
+
+def _rounded(seconds: float) -> str:
+    """A length of time in one unit.
+
+    >>> _rounded(59), _rounded(7_300), _rounded(200_000)
+    ('59 s', '2 h', '2 d')
+    """
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"
+
+
 def duration(seconds: float) -> str:
     """A length of time, as exact as anybody wants to read it.
 
@@ -98,14 +117,18 @@ def explained(failure: Failure) -> str:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str | RenderableType]], *, flexible: str = "") -> Table:
-    """A table, of which only the column called `flexible` may be broken into lines."""
+    """A table, of which only the column called `flexible` is broken into lines: all others can be copied whole."""
+    cells = [[printable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for header in headers:
-        made.add_column(
-            header, no_wrap=header != flexible, min_width=_ID_WIDTH if header == "ID" else None, overflow="fold"
-        )
-    for row in rows:
-        made.add_row(*(printable(cell) if isinstance(cell, str) else cell for cell in row))
+    for index, header in enumerate(headers):
+        if header == flexible:
+            made.add_column(header, overflow="fold", min_width=_FLEXIBLE_WIDTH)
+        else:
+            texts = [row[index] for row in cells]
+            width = max((text.cell_len for text in texts if isinstance(text, Text)), default=0)
+            made.add_column(header, no_wrap=True, min_width=max(width, len(header)))
+    for row in cells:
+        made.add_row(*row)
     return made
 
 
@@ -144,7 +167,7 @@ def show(as_json: bool, json: bytes, render: Callable[[], RenderableType]) -> No
     if as_json:
         show_json(json)
     else:
-        console().print(render())
+        console().print(render(), crop=False)
 
 
 def show_list(as_json: bool, items: Sequence[bytes], render: Callable[[], RenderableType], hint: str) -> None:
@@ -152,7 +175,7 @@ def show_list(as_json: bool, items: Sequence[bytes], render: Callable[[], Render
     if as_json:
         show_json(b"[" + b",".join(items) + b"]")
     elif items:
-        console().print(render())
+        console().print(render(), crop=False)
     else:
         note(hint)
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from data_factory.cli.connection import Url, connected
 from data_factory.cli.names import task_named
-from data_factory.cli.rendering import Json, card, console, moment, note, show, show_json, show_list, table
+from data_factory.cli.rendering import Json, card, console, moment, note, show, show_json, show_list, table, when
 from data_factory.client import calls
 from data_factory.model.definitions import RetryLogic, TimeoutPolicy
 from data_factory.model.resources import Task
@@ -132,7 +132,7 @@ def delete_task(task: TaskName, url: Url = None, as_json: Json = False) -> None:
 
 
 def _tasks(tasks: list[Task]) -> Table:
-    rows = [(task.key, task.id, str(task.retry_count), moment(task.updated_at), task.description) for task in tasks]
+    rows = [(task.key, task.id, str(task.retry_count), when(task.updated_at), task.description) for task in tasks]
     return table(["KEY", "ID", "RETRIES", "UPDATED", "DESCRIPTION"], rows, flexible="DESCRIPTION")
 
 
