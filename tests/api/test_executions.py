@@ -8,7 +8,7 @@ import pytest
 
 from data_factory.model.resources import Claimed, JobExecution, Page, Reported, TaskExecution
 from tests.api.contract import decoded
-from tests.api.factory import NO_ID, Factory, made, new_key, paths_of, refused, step, told
+from tests.api.factory import NO_ID, Factory, Json, made, new_key, paths_of, refused, step, told
 
 RUN_FIELDS = {
     "object", "id", "jobId", "jobVersion", "pipelineId", "createdAt", "startedAt", "endedAt", "status", "input",
@@ -357,7 +357,7 @@ def test_a_launch_that_is_repeated_is_made_once(factory: Factory) -> None:
 
 @pytest.mark.parametrize("path", ["/tasks", "/jobs", "/pipelines"])
 def test_a_creation_that_is_repeated_is_made_once(factory: Factory, path: str) -> None:
-    bodies = {
+    bodies: dict[str, Json] = {
         "/tasks": {"key": new_key()},
         "/jobs": {"key": new_key(), "tasks": [step(factory.task())]},
         "/pipelines": {"title": "once"},

@@ -89,7 +89,7 @@ def _api_routes(platform: Platform) -> list[BaseRoute]:
         for endpoint in routes.endpoints:
             by_path[endpoint.path][endpoint.method] = endpoint
     fixed_first = sorted(by_path.items(), key=lambda item: "{" in item[0])
-    return [Route(path, Resource(platform, methods), methods=list(methods)) for path, methods in fixed_first]
+    return [Route(path, Resource(platform, methods)) for path, methods in fixed_first]
 
 
 async def _live(_request: Request) -> Response:

@@ -9,7 +9,6 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import relevance
 
 from data_factory.model.errors import FieldError, Invalid
 
@@ -101,9 +100,12 @@ def _explain(error: Any) -> Iterator[FieldError]:
     path = _path(error.absolute_path)
     match error.validator:
         case "anyOf":
-            branches = [one for one in error.context or () if one.validator != "type" or len(one.relative_path)]
-            if branches:
-                yield from _explain(max(branches, key=relevance))
+            fitting = [one for one in error.context or () if one.validator != "type" or len(one.relative_path)]
+            if fitting:  # it is of the right kind for one branch: that is the one that was meant
+                meant = fitting[0].schema_path[0]
+                for one in fitting:
+                    if one.schema_path[0] == meant:
+                        yield from _explain(one)
             else:
                 kinds = [_TYPES[one.validator_value] for one in error.context or ()]
                 yield FieldError(path, f"expected {' or '.join(kinds)}, got {_kind(error.instance)}")
