@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from data_factory.model.definitions import JobBody, PipelineDefinition, TaskDefinition
-from data_factory.model.ids import IdMaker
+from data_factory.model.ids import IdMaker, NewId
 from data_factory.model.records import (
     JobExecutionRecord,
     JobRecord,
@@ -60,19 +60,54 @@ def workshop() -> Iterator[Workshop]:
         yield shop
 
 
-class Workshop:
-    """The first account of a store. `now` is the time; `line` is the default pipeline."""
+class Orders:
+    """The commands of one account."""
+
+    def __init__(self, account_id: str, new_id: NewId) -> None:
+        self.account_id = account_id
+        self.new_id = new_id
+
+    def launch(self, job: JobRecord, input: dict[str, Any] | None = None, key: str | None = None) -> Launch:
+        return Launch(
+            id=self.new_id(),
+            account_id=self.account_id,
+            job_id=job.id,
+            input=encode(input or {}),
+            title=None,
+            origin="API",
+            launched_by="user",
+            idempotency=None if key is None else IdempotencyKey(key, f"{job.id} {input}"),
+        )
+
+    def claim(self, *tasks: TaskRecord, limit: int = 1, claim_id: str | None = None, lease: float = 60) -> Claim:
+        return Claim(
+            account_id=self.account_id,
+            task_ids=tuple(task.id for task in tasks),
+            limit=limit,
+            lease_ms=int(lease * 1000),
+            claim_id=claim_id,
+        )
+
+    def report(
+        self, held: TaskExecutionRecord, status: ReportStatus = "COMPLETED", output: dict[str, Any] | None = None
+    ) -> Report:
+        given = None if output is None else encode(output)
+        return Report(account_id=self.account_id, id=held.id, status=status, output=given, lease=held.lease)
+
+
+class Workshop(Orders):
+    """The first account of a store; `now` is the time."""
 
     def __init__(self, directory: Path, now: int = START) -> None:
         self.directory = directory
         self.now = now
-        self.new_id = IdMaker(lambda: self.now)
+        new_id = IdMaker(lambda: self.now)
         self.graphs = Graphs()
         self._runner = asyncio.Runner()
         self.store = self.run(self._open())
-        self.platform = Platform(self.store, clock=lambda: self.now, new_id=self.new_id)
+        self.platform = Platform(self.store, clock=lambda: self.now, new_id=new_id)
         self.run(self.platform.keys.prepare(KEY))
-        self.account_id = self.run(self.platform.keys.caller(KEY)).account_id
+        super().__init__(self.run(self.platform.keys.caller(KEY)).account_id, new_id)
         self._reader = connect_reader(directory / FILE_NAME)
 
     def __enter__(self) -> Workshop:
@@ -114,48 +149,13 @@ class Workshop:
     # -- what is declared
 
     def task(self, key: str = "work", **settings: Any) -> TaskRecord:
-        definition = TaskDefinition(key=key, **{"retry_delay_seconds": 0, **settings})
-        return self.run(self.platform.catalog.create_task(self.account_id, definition))
+        return self.run(declare_task(self.platform, self.account_id, key, **settings))
 
     def pipeline(self, slots: int = 1) -> PipelineRecord:
-        definition = PipelineDefinition(title="line", slots=slots)
-        return self.run(self.platform.catalog.create_pipeline(self.account_id, definition))
+        return self.run(declare_pipeline(self.platform, self.account_id, slots))
 
     def job(self, *steps: dict[str, Any], pipeline: PipelineRecord | None = None, **fields: Any) -> JobRecord:
-        body = {"key": f"job-{self.new_id()}", "tasks": steps, **fields}
-        if pipeline is not None:
-            body["pipelineId"] = pipeline.id
-        job, _ = self.run(self.platform.catalog.create_job(self.account_id, msgspec.convert(body, JobBody)))
-        return job
-
-    # -- commands
-
-    def launch(self, job: JobRecord, input: dict[str, Any] | None = None, key: str | None = None) -> Launch:
-        return Launch(
-            id=self.new_id(),
-            account_id=self.account_id,
-            job_id=job.id,
-            input=encode(input or {}),
-            title=None,
-            origin="API",
-            launched_by="user",
-            idempotency=None if key is None else IdempotencyKey(key, f"{job.id} {input}"),
-        )
-
-    def claim(self, *tasks: TaskRecord, limit: int = 1, claim_id: str | None = None, lease: float = 60) -> Claim:
-        return Claim(
-            account_id=self.account_id,
-            task_ids=tuple(task.id for task in tasks),
-            limit=limit,
-            lease_ms=int(lease * 1000),
-            claim_id=claim_id,
-        )
-
-    def report(
-        self, held: TaskExecutionRecord, status: ReportStatus = "COMPLETED", output: dict[str, Any] | None = None
-    ) -> Report:
-        given = None if output is None else encode(output)
-        return Report(account_id=self.account_id, id=held.id, status=status, output=given, lease=held.lease)
+        return self.run(declare_job(self.platform, self.account_id, *steps, pipeline=pipeline, **fields))
 
     # -- what is kept
 
@@ -178,6 +178,25 @@ class Workshop:
         names = [column[0] for column in cursor.description]
         places = [names.index(field) for field in record.__struct_fields__]
         return [record(*(row[place] for place in places)) for row in cursor]
+
+
+async def declare_task(platform: Platform, account_id: str, key: str, **settings: Any) -> TaskRecord:
+    definition = TaskDefinition(key=key, **{"retry_delay_seconds": 0, **settings})
+    return await platform.catalog.create_task(account_id, definition)
+
+
+async def declare_pipeline(platform: Platform, account_id: str, slots: int) -> PipelineRecord:
+    return await platform.catalog.create_pipeline(account_id, PipelineDefinition(title="line", slots=slots))
+
+
+async def declare_job(
+    platform: Platform, account_id: str, *steps: dict[str, Any], pipeline: PipelineRecord | None = None, **fields: Any
+) -> JobRecord:
+    body = {"key": f"job-{platform.new_id()}", "tasks": steps, **fields}
+    if pipeline is not None:
+        body["pipelineId"] = pipeline.id
+    job, _ = await platform.catalog.create_job(account_id, msgspec.convert(body, JobBody))
+    return job
 
 
 def step(reference: str, task: TaskRecord, **fields: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,14 +43,17 @@ class Executions:
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + wait
-        while True:
-            with self._room.enter(claim.task_ids) as waiter:
-                presence.attach(waiter)
+        with self._room.enter(claim.task_ids) as waiter:
+            presence.attach(waiter)
+            while True:
+                calls = waiter.calls.copy()
                 taken: list[TaskExecutionRecord] = await self._dispatcher.submit(claim)
+                waiter.answered(_answered(calls, taken, claim.limit))
                 if taken and presence.gone:
                     await self._hand_back(taken)
                     return []
-                if taken or not await waiter.wait(deadline - clock()) or presence.gone:
+                left = deadline - clock()
+                if taken or left <= 0 or not await waiter.wait(left) or presence.gone:
                     return taken
 
     async def report(self, report: Report) -> TaskExecutionRecord:
@@ -134,3 +138,11 @@ class Executions:
         await self.report_all(
             [Report(account_id=one.account_id, id=one.id, status="SCHEDULED", lease=one.lease) for one in taken]
         )
+
+
+def _answered(calls: Counter[str], taken: list[TaskExecutionRecord], limit: int) -> Counter[str]:
+    """The calls that a claim has answered: all if it took what there was, else those for the tasks that it took."""
+    if len(taken) < limit:
+        return calls
+    tasks = {one.task_id for one in taken}
+    return Counter({task_id: count for task_id, count in calls.items() if task_id in tasks})

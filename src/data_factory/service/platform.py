@@ -60,7 +60,7 @@ class Platform:
     def _tell(self, effects: Effects) -> None:
         """Wake those who wait for what a transaction has done."""
         for task_id, count in effects.claimable.items():
-            self.room.wake(task_id, count)
+            self.room.call(task_id, count)
         for execution_id in effects.ended:
             self.room.wake(execution_id)
         self.timers.note(effects.next_timer)

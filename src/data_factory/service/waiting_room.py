@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 from types import TracebackType
 
 
@@ -30,26 +32,43 @@ class Presence:
 class Waiter:
     """One who waits on some topics, from `with room.enter(topics)` to its end.
 
-    Enter before looking: what happens between the look and `wait` is then not missed.
+        with room.enter(topics) as waiter:
+            while not (found := look()) and await waiter.wait(seconds):
+                pass
+
+    Enter before looking: what happens between a look and `wait` is then not missed. `calls` counts the calls by topic
+    that no look has answered yet; who leaves with such a call passes it on.
     """
 
     def __init__(self, room: WaitingRoom, topics: tuple[str, ...]) -> None:
         self.topics = topics
+        self.calls: Counter[str] = Counter()
         self._room = room
-        self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._heeded = False
+        self._woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def call(self, topic: str) -> None:
+        """Something has happened that is for one waiter, and this is the one."""
+        self.calls[topic] += 1
+        self.wake()
 
     def wake(self) -> None:
         """Something has happened."""
-        if not self._future.done():
-            self._future.set_result(None)
+        if not self._woken.done():
+            self._woken.set_result(None)
+
+    def answered(self, calls: Counter[str]) -> None:
+        """A look has answered these calls."""
+        self.calls -= calls
 
     async def wait(self, seconds: float) -> bool:
         """Wait until woken; False when nothing has happened within `seconds`, or the room is closed."""
-        if not self._future.done() and not self._room.closed:
-            await asyncio.wait([self._future], timeout=max(seconds, 0))
-        self._heeded = self._future.done()
-        return self._heeded and not self._room.closed
+        if not self._woken.done() and not self._room.closed:
+            await asyncio.wait([self._woken], timeout=max(seconds, 0))
+        if self._room.closed or not self._woken.done():
+            return False
+        self._woken = asyncio.get_running_loop().create_future()
+        self._room.add(self)
+        return True
 
     def __enter__(self) -> Waiter:
         self._room.add(self)
@@ -59,9 +78,8 @@ class Waiter:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._room.remove(self)
-        if self._future.done() and not self._heeded:
-            for topic in self.topics:  # it was called but has not looked: the call is for the next one
-                self._room.wake(topic, 1)
+        for topic, count in self.calls.items():
+            self._room.call(topic, count)
 
 
 class WaitingRoom:
@@ -89,10 +107,15 @@ class WaitingRoom:
                 if not waiters:
                     del self._waiters[topic]
 
-    def wake(self, topic: str, count: int | None = None) -> None:
-        """Something has happened for up to `count` of those who wait on a topic; None is all of them."""
-        for waiter in list(self._waiters.get(topic, ()))[:count]:
+    def call(self, topic: str, count: int) -> None:
+        """Something has happened that is for `count` of those who wait on a topic."""
+        for waiter in list(islice(self._waiters.get(topic, ()), count)):
             self.remove(waiter)
+            waiter.call(topic)
+
+    def wake(self, topic: str) -> None:
+        """Something has happened for all who wait on a topic."""
+        for waiter in list(self._waiters.get(topic, ())):
             waiter.wake()
 
     def close(self) -> None:
