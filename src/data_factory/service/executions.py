@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from data_factory.model.errors import DataFactoryError, NotFound
@@ -25,7 +24,6 @@ class Executions:
         self._store = store
         self._dispatcher = dispatcher
         self._room = room
-        self._latest: dict[tuple[str, str], Presence] = {}
 
     async def launch(self, launch: Launch) -> JobExecutionRecord:
         """Run a job: at once if its pipeline has a free slot, else when its turn comes.
@@ -45,15 +43,14 @@ class Executions:
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + wait
-        with self._room.enter(claim.task_ids) as waiter, self._asked_by(presence, claim):
+        with self._room.enter(claim.task_ids) as waiter:
             presence.attach(waiter)
             while True:
                 calls = waiter.calls.copy()
                 taken: list[TaskExecutionRecord] = await self._dispatcher.submit(claim)
                 waiter.answered(_answered(calls, taken, claim.limit))
                 if taken and presence.gone:
-                    if not self._asked_again(presence, claim):
-                        await self._hand_back(taken)
+                    await self._hand_back(taken)
                     return []
                 left = deadline - clock()
                 if taken or left <= 0 or not await waiter.wait(left) or presence.gone:
@@ -135,24 +132,6 @@ class Executions:
         if execution is None:
             raise NotFound(f"There is no job execution {id!r} in this account.")
         return execution
-
-    @contextmanager
-    def _asked_by(self, presence: Presence, claim: Claim) -> Iterator[None]:
-        """Note who made a request last: who repeats it is given what was taken for one who has gone."""
-        if claim.claim_id is None:
-            yield
-            return
-        request = (claim.account_id, claim.claim_id)
-        self._latest[request] = presence
-        try:
-            yield
-        finally:
-            if self._latest.get(request) is presence:
-                del self._latest[request]
-
-    def _asked_again(self, presence: Presence, claim: Claim) -> bool:
-        """Whether somebody has made the same request since, and may have been given the same."""
-        return claim.claim_id is not None and self._latest.get((claim.account_id, claim.claim_id)) is not presence
 
     async def _hand_back(self, taken: list[TaskExecutionRecord]) -> None:
         """Nobody is there to take it: it waits again, for the next."""
