@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from msgspec.structs import replace
 
-from data_factory.model.errors import NotFound
+from data_factory.model.errors import LeaseLost, NotFound
 from data_factory.model.records import TaskExecutionRecord
 from data_factory.service import claims
 from data_factory.service.commands import Cancel, FireTimers
@@ -173,9 +173,10 @@ def test_the_same_request_is_given_the_same_again(shop: Workshop) -> None:
     job = shop.job(step("first", work), pipeline=shop.pipeline(slots=3))
     shop.batch(*(shop.launch(job) for _ in range(3)))
     claim = shop.claim(work, limit=2, claim_id="request")
-    given = shop.do(claim)
-    assert shop.do(claim) == given
-    assert shop.batch(claim, claim).answers == [given, given]
+    given = ids(shop.do(claim))
+    assert ids(shop.do(claim)) == given
+    assert [ids(answer) for answer in shop.batch(claim, claim).answers] == [given, given]
+    assert [row.attempt for row in shop.task_executions()] == [1, 1, 1]
 
 
 def test_the_same_request_in_one_batch_is_given_the_same(shop: Workshop) -> None:
@@ -184,7 +185,31 @@ def test_the_same_request_in_one_batch_is_given_the_same(shop: Workshop) -> None
     shop.batch(*(shop.launch(job) for _ in range(3)))
     claim = shop.claim(work, claim_id="request")
     one, other = shop.batch(claim, claim).answers
-    assert one == other
+    assert ids(one) == ids(other)
+
+
+def test_only_the_last_answer_holds_the_lease_so_the_first_may_be_handed_back(shop: Workshop) -> None:
+    """The server hands back what it took for a client that has gone; the client may have asked again meanwhile."""
+    work = shop.task()
+    shop.do(shop.launch(shop.job(step("first", work))))
+    claim = shop.claim(work, claim_id="request", lease=60)
+    (lost,) = shop.do(claim)
+    shop.wait(10)
+    (had,) = shop.do(claim)
+    with pytest.raises(LeaseLost):
+        shop.do(shop.report(lost, "SCHEDULED"))
+    assert had.lease_expires_at == shop.now + 60_000
+    shop.do(shop.report(had))
+    assert shop.attempts() == ["first 1 COMPLETED"]
+
+
+def test_what_was_handed_back_first_is_had_by_asking_again_as_the_same_attempt(shop: Workshop) -> None:
+    work = shop.task()
+    shop.do(shop.launch(shop.job(step("first", work))))
+    claim = shop.claim(work, claim_id="request")
+    (lost,) = shop.do(claim)
+    _, (had,) = shop.batch(shop.report(lost, "SCHEDULED"), claim).answers
+    assert (had.id, had.attempt) == (lost.id, 1)
 
 
 def test_what_has_ended_since_is_not_given_again(shop: Workshop) -> None:
@@ -194,8 +219,9 @@ def test_what_has_ended_since_is_not_given_again(shop: Workshop) -> None:
     claim = shop.claim(work, limit=2, claim_id="request")
     one, other = shop.do(claim)
     shop.do(shop.report(one))
-    assert shop.do(claim) == [other]
-    _, again = shop.batch(shop.report(other), claim).answers
+    (other_again,) = shop.do(claim)
+    assert other_again.id == other.id
+    _, again = shop.batch(shop.report(other_again), claim).answers
     assert again == []
 
 
@@ -204,10 +230,10 @@ def test_the_same_request_id_for_another_task_is_another_request(shop: Workshop)
     a, b = shop.task("a"), shop.task("b")
     line = shop.pipeline(slots=9)
     shop.batch(*(shop.launch(shop.job(step("first", task), pipeline=line)) for task in (a, b)))
-    of_a, of_b = shop.batch(shop.claim(a, claim_id="1"), shop.claim(b, claim_id="1")).answers
+    claims_of_both = shop.claim(a, claim_id="1"), shop.claim(b, claim_id="1")
+    of_a, of_b = shop.batch(*claims_of_both).answers
     assert [[row.task_id for row in given] for given in (of_a, of_b)] == [[a.id], [b.id]]
-    again_a, again_b = shop.batch(shop.claim(a, claim_id="1"), shop.claim(b, claim_id="1")).answers
-    assert [again_a, again_b] == [of_a, of_b]
+    assert [ids(answer) for answer in shop.batch(*claims_of_both).answers] == [ids(of_a), ids(of_b)]
 
 
 # -- how many are looked at

@@ -64,6 +64,12 @@ def extend(held: TaskExecutionRecord, now: int, output: str | None, progress: st
     )
 
 
+def hand_out_again(held: TaskExecutionRecord, lease: str, now: int) -> TaskExecutionRecord:
+    """The answer to the claim was lost, and the worker asks again: it is the same claim, under a lease that only the
+    new answer tells. Whoever took the first answer for lost may hand it back without taking it from the worker."""
+    return replace(extend(held, now, None, None), lease=lease)
+
+
 def hand_back(held: TaskExecutionRecord, task: TaskDefinition, now: int) -> TaskExecutionRecord:
     """The worker will not finish it: it waits again, as the same attempt."""
     waiting = replace(

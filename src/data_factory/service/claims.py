@@ -38,7 +38,7 @@ class Claims:
         self._now = now
         self._new_id = new_id
         self._waiting: dict[str, deque[tuple[int, str]]] = {}
-        self._held: dict[tuple[str, str], list[TaskExecutionRecord]] = {}
+        self._held: dict[tuple[str, str], set[str]] = {}
         self._in_progress: Counter[str] = Counter()
         self._maybe_more: set[str] = set()
         self.overlooked: Counter[str] = Counter()
@@ -65,7 +65,7 @@ class Claims:
             if task is None or task.account_id != claim.account_id:
                 raise NotFound(f"There is no task {id!r} in this account.")
         if held := self._given_before(claim):
-            return held
+            return [self._hand_out_again(row) for row in held]
         taken: list[TaskExecutionRecord] = []
         while len(taken) < claim.limit and (oldest := self._oldest(claim.task_ids)) is not None:
             taken.append(self._hand_out(oldest, claim))
@@ -74,19 +74,22 @@ class Claims:
         return taken
 
     async def _load_held(self, transaction: Transaction, pairs: set[tuple[str, str]]) -> None:
-        for held in await transaction.claimed_task_executions(pairs):
-            self._remember(self._world.task_executions.now.get(held.id, held))
+        rows = self._world.task_executions
+        stored = await transaction.claimed_task_executions(pairs)
+        rows.add(stored)
+        for row in stored:
+            self._remember(rows.now[row.id])
 
     def _remember(self, row: TaskExecutionRecord) -> None:
         if row.status == "IN_PROGRESS" and row.claim_id is not None:
-            self._held.setdefault((row.task_id, row.claim_id), []).append(row)
+            self._held.setdefault((row.task_id, row.claim_id), set()).add(row.id)
 
     def _given_before(self, claim: Claim) -> list[TaskExecutionRecord]:
         """What a claim with the same id was given, for the same tasks, and still holds."""
         if claim.claim_id is None:
             return []
-        held = [row for id in claim.task_ids for row in self._held.get((id, claim.claim_id), ())]
-        return sorted(held, key=_by_age)
+        ids = sorted(id for task_id in claim.task_ids for id in self._held.get((task_id, claim.claim_id), ()))
+        return [self._world.task_executions.now[id] for id in ids]
 
     async def _load_waiting(self, transaction: Transaction, task_ids: set[str], wanted: int) -> None:
         rows = self._world.task_executions
@@ -131,6 +134,11 @@ class Claims:
         self._world.task_executions.put(held)
         self._remember(held)
         return held
+
+    def _hand_out_again(self, held: TaskExecutionRecord) -> TaskExecutionRecord:
+        again = lease.hand_out_again(held, self._new_id(), self._now)
+        self._world.task_executions.put(again)
+        return again
 
     def _at_limit(self, task_id: str) -> bool:
         limit = self._world.limit_of(task_id)
