@@ -33,6 +33,9 @@ T = TypeVar("T")
 
 logger = logging.getLogger("data_factory.worker")
 
+LONGEST_PAUSE_SECONDS: Final = 5.0
+"""Between two tries of a request. A server that was down spares leases for ten seconds: it must be reached in time."""
+
 _UNWIND_SECONDS: Final = 1.0
 _LAST_WORD_SECONDS: Final = 5.0
 
@@ -81,7 +84,7 @@ class Worker:
         self._wait_seconds = wait_seconds
         self._name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
         self._clock = clock or Clock()
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff or Backoff(ceiling=LONGEST_PAUSE_SECONDS)
         self._stop = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._runner: Runner | None = None
