@@ -90,7 +90,12 @@ def faulty(upstream: str) -> Iterator[tuple[str, FaultProxy]]:
         protocol_version = "HTTP/1.1"
 
         def handle_any(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            size = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(size)
+            if len(body) < size:
+                # Whoever asked has gone in the middle of it.
+                self.close_connection = True
+                return
             fault = proxy.next_fault(f"{self.command} {self.path}", body)
             if isinstance(fault, Hold):
                 fault.arrived.set()

@@ -592,3 +592,39 @@ async def test_it_never_logs_inputs_outputs_or_the_key(
     completed = next(vars(record) for record in ours if vars(record).get("event") == "task_execution.completed")
     assert completed["task_execution_id"]
     assert completed["duration_ms"] >= 0
+
+
+# What must not happen to a worker
+
+
+async def test_a_report_that_the_server_fails_over_does_not_hold_up_the_others(
+    faults: tuple[str, FaultProxy], desk: Desk, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    address, proxy = faults
+    poison = desk.launch(power=0)
+    async with running(make_worker(address, power(desk.key), clock=clock)):
+        proxy.plan("POST .*/report", *[Answer(500)] * 12)
+        others = [desk.launch(power=n) for n in range(5)]
+        for one in others:
+            assert (await desk.ended(one)).status == "COMPLETED"
+        assert (await desk.ended(poison)).status == "COMPLETED"
+    assert "is set aside for now" in caplog.text
+
+
+async def test_work_whose_claim_was_repeated_is_kept_alive_at_once(
+    faults: tuple[str, FaultProxy], desk: Desk, clock: ManualClock
+) -> None:
+    address, proxy = faults
+    empty, beat = Hold(after=True), Hold()
+    proxy.plan("POST .*/claim", empty, Cut(after=True))
+    proxy.plan("POST .*/report", beat)
+    slow = Slow.make()
+    async with running(make_worker(address, slow.as_task(desk.key), clock=clock)):
+        await until(empty.reached)
+        execution_id = desk.launch()
+        empty.release.set()
+        await until(beat.arrived)
+        beat.release.set()
+        slow.open.set()
+        assert (await desk.ended(execution_id)).status == "COMPLETED"
+    assert json.loads(proxy.requests("POST .*/report")[0])["reports"][0]["status"] == "IN_PROGRESS"

@@ -11,7 +11,7 @@ import pytest
 
 from data_factory import TaskContext, task
 from data_factory.worker.worker import Worker
-from tests.standin.faults import Answer, Cut, FaultProxy, faulty
+from tests.standin.faults import Answer, Cut, FaultProxy, Hold, faulty
 from tests.standin.hosted import TOKEN, HostedPlatform, Stage, served
 from tests.worker.clock import ManualClock
 from tests.worker.conftest import QUICK, running
@@ -325,3 +325,45 @@ async def test_it_says_how_it_works_there(
     assert f"running power (power) at {address}, 1 at a time" in caplog.text
     claims = [path for _, path, _ in hosted.requests if path.endswith("/claim")]
     assert len(claims) == 1, "it asks once whether claims are known"
+
+
+async def test_a_poll_that_was_under_way_when_it_stopped_is_not_lost(
+    hosted: HostedPlatform, proxy: tuple[str, FaultProxy], clock: ManualClock
+) -> None:
+    address, faults = proxy
+    on_its_way = Hold(after=True)
+    faults.plan("GET .*/poll", on_its_way)
+    execution_id = hosted.enqueue(hosted.add_task("power"), {"power": 2})
+    worker = make_worker(address, power, clock=clock)
+    async with running(worker) as working:
+        assert await asyncio.to_thread(on_its_way.reached.wait, 20)
+        worker.stop()
+        await clock.someone_sleeps(5, 5)
+        on_its_way.release.set()
+        await asyncio.wait_for(working, 20)
+    assert hosted.task_executions[execution_id]["output"] == {"result": 4}
+
+
+async def test_no_poll_is_sent_once_it_stops(hosted: HostedPlatform, address: str, clock: ManualClock) -> None:
+    hosted.limit = 50
+    task_id = hosted.add_task("power")
+    executions = [hosted.enqueue(task_id, {"power": n}) for n in range(40)]
+    worker = make_worker(address, power, clock=clock)
+    async with running(worker) as working:
+        await ended(hosted, *executions[:20])
+        await clock.someone_sleeps(30, 61)
+        asked = len(hosted.requests)
+        worker.stop()
+        await asyncio.wait_for(working, 20)
+    assert len(hosted.requests) == asked
+
+
+async def test_a_gateway_that_forbids_unknown_paths_is_no_refused_key(
+    hosted: HostedPlatform, proxy: tuple[str, FaultProxy], clock: ManualClock
+) -> None:
+    address, faults = proxy
+    faults.plan("POST .*/claim", Answer(403))
+    execution_id = hosted.enqueue(hosted.add_task("power"), {"power": 2})
+    async with running(make_worker(address, power, clock=clock)):
+        (done,) = await ended(hosted, execution_id)
+    assert done["status"] == "COMPLETED"

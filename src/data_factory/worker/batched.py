@@ -6,7 +6,8 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Final
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -16,17 +17,31 @@ from data_factory.client.errors import ApiError, BadRequest, TooLarge
 from data_factory.client.retry import Backoff
 from data_factory.model.requests import ClaimRequest, ReportBody
 from data_factory.model.resources import Claimed, TaskExecution, Verdict
-from data_factory.worker.clock import Clock, within
+from data_factory.worker.clock import Clock, cancel, within
 from data_factory.worker.handler import Handler
-from data_factory.worker.line import Line
+from data_factory.worker.line import Line, is_broken
 from data_factory.worker.outcome import output_of, status_of
 from data_factory.worker.run import Run
 from data_factory.worker.runner import Runner
+
+T = TypeVar("T")
 
 logger = logging.getLogger("data_factory.worker")
 
 _MOST: Final = 1_000
 _UNACCEPTABLE: Final = frozenset({"invalid", "too_large"})
+
+
+class _Repeatable(Generic[T]):
+    """The same call for each try, and so the same request id: a lost answer loses nothing."""
+
+    def __init__(self, call: Call[T]) -> None:
+        self._call = call
+        self.tries = 0
+
+    def __call__(self) -> Call[T]:
+        self.tries += 1
+        return self._call
 
 
 class Batched:
@@ -54,7 +69,8 @@ class Batched:
         self._wait_seconds = wait_seconds
         self._open_claim: Call[Claimed] | None = None
         self._shortest_lease = float(lease_seconds)
-        self._lease_shortened = asyncio.Event()
+        self._beat_soon = asyncio.Event()
+        self._set_aside: set[asyncio.Task[None]] = set()
 
     # Claiming
 
@@ -85,9 +101,9 @@ class Batched:
         """After the long poll was given up: learn what it was given in the meantime, if anything."""
         if self._open_claim is None:
             return
-        call = msgspec.structs.replace(self._open_claim, headers={}, wait=0)
+        plan = _Repeatable(msgspec.structs.replace(self._open_claim, headers={}, wait=0))
         try:
-            self._accept((await self._line.ask(lambda: call)).data)
+            self._accept((await self._line.ask(plan)).data, plan)
         except ApiError as error:
             logger.warning("cannot learn what the last claim was given: %s", error, extra={"event": "claim.refused"})
 
@@ -101,11 +117,11 @@ class Batched:
             worker_id=request.worker_id,
             request_id=request.request_id,
         )
+        plan = _Repeatable(call)
         self._open_claim = call
         taken = limit
         try:
-            # The same call, and so the same request id, until it is answered: a lost answer loses nothing.
-            claimed = (await self._line.ask(lambda: call)).data
+            claimed = (await self._line.ask(plan)).data
             self._open_claim = None
             taken -= len(claimed)
         except ApiError:
@@ -113,7 +129,7 @@ class Batched:
             raise
         finally:
             self._runner.slots.give(taken)
-        self._begin(claimed)
+        self._begin(claimed, plan)
         return len(claimed)
 
     def _claim_request(self, limit: int) -> ClaimRequest:
@@ -125,55 +141,81 @@ class Batched:
             lease_seconds=self._lease_seconds,
         )
 
-    def _accept(self, executions: Sequence[TaskExecution]) -> None:
+    def _accept(self, executions: Sequence[TaskExecution], plan: _Repeatable[Any]) -> None:
         self._runner.slots.take(len(executions))
-        self._begin(executions)
+        self._begin(executions, plan)
 
-    def _begin(self, executions: Sequence[TaskExecution]) -> None:
+    def _begin(self, executions: Sequence[TaskExecution], plan: _Repeatable[Any]) -> None:
+        if executions and plan.tries > 1:
+            # They were given to the first try, perhaps long ago.
+            self._beat_soon.set()
         for execution in executions:
             # The lease as it was given, which the response timeout of the task may have made shorter.
             if execution.lease_expires_at is not None:
                 lease = (execution.lease_expires_at - execution.updated_at).total_seconds()
                 if 0 < lease < self._shortest_lease:
                     self._shortest_lease = lease
-                    self._lease_shortened.set()
+                    self._beat_soon.set()
             self._runner.accept(self._handlers[execution.task_id], execution)
 
     # Reporting
 
     async def report_forever(self) -> None:
         """Report whatever is ready in one call, and claim the next executions with it."""
-        while True:
-            await self._runner.wait_over()
-            await self._report(self._runner.take_over(_MOST))
-
-    async def _report(self, runs: Sequence[Run], *, ride: bool = True) -> None:
-        spare = self._runner.slots.take(_MOST - len(runs)) if ride and self._runner.accepting else 0
-        claim = self._claim_request(len(runs) + spare) if ride and self._runner.accepting else None
-        reports = [_report_of(run) for run in runs]
         try:
-            answer = await self._line.ask(lambda: calls.report(reports, claim=claim))
-        except ApiError as error:
-            self._runner.slots.give(spare)
-            await (self._report_apart(runs, error) if claim is None else self._report(runs, ride=False))
-            return
-        except asyncio.CancelledError:
-            self._runner.slots.give(spare)
-            raise
-        for run, verdict in zip(runs, answer.results, strict=True):
-            self._judge(run, verdict)
-        self._runner.slots.give(spare)
-        self._accept(answer.claimed)
+            while True:
+                await self._runner.wait_over()
+                runs = self._runner.take_over(_MOST)
+                try:
+                    await self._report_and_claim(runs)
+                except ApiError:
+                    await self._report_apart(runs)
+        finally:
+            await cancel(*self._set_aside)
 
-    async def _report_apart(self, runs: Sequence[Run], error: ApiError) -> None:
-        """The server refuses the batch: find out which report it is about."""
-        if len(runs) > 1:
-            for run in runs:
-                await self._report([run], ride=False)
-        elif isinstance(error, TooLarge | BadRequest):
-            self._refused(runs[0], error.code, error.message)
-        else:
-            self._give_up(runs[0], error.code, error.message)
+    async def _report_and_claim(self, runs: Sequence[Run]) -> None:
+        slots = self._runner.slots
+        spare = slots.take(_MOST - len(runs)) if self._runner.accepting else 0
+        claim = self._claim_request(len(runs) + spare) if self._runner.accepting else None
+        plan = _Repeatable(calls.report([_report_of(run) for run in runs], claim=claim))
+        try:
+            answer = await self._line.ask(plan, tries_if_broken=5)
+        finally:
+            slots.give(spare)
+        self._judge_all(runs, answer.results)
+        self._accept(answer.claimed, plan)
+
+    async def _report_apart(self, runs: Sequence[Run]) -> None:
+        """The server has refused them together, or with the claim: find out which one it is about."""
+        for run in runs:
+            try:
+                answer = await self._line.ask(partial(calls.report, [_report_of(run)]), tries_if_broken=1)
+                self._judge_all([run], answer.results)
+            except ApiError as error:
+                if is_broken(error):
+                    self._report_later(run, error)
+                elif isinstance(error, TooLarge | BadRequest):
+                    self._refused(run, error.code, error.message)
+                else:
+                    self._give_up(run, error.code, error.message)
+
+    def _report_later(self, run: Run, error: ApiError) -> None:
+        """The server fails over this one: it must not hold up the others."""
+        run.setbacks += 1
+        facts = run.facts("task_execution.setback", setbacks=run.setbacks)
+        logger.warning("%s: its report is set aside for now: %s", run.name, error, extra=facts)
+
+        async def later() -> None:
+            await self._clock.sleep(self._backoff.pause(run.setbacks))
+            self._runner.report_again(run)
+
+        aside = asyncio.create_task(later())
+        self._set_aside.add(aside)
+        aside.add_done_callback(self._set_aside.discard)
+
+    def _judge_all(self, runs: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
+        for run, verdict in zip(runs, verdicts, strict=True):
+            self._judge(run, verdict)
 
     def _judge(self, run: Run, verdict: Verdict) -> None:
         code, message = verdict.code or "refused", verdict.message or "the server does not say why"
@@ -201,10 +243,9 @@ class Batched:
     async def beat_forever(self) -> None:
         """Extend the leases of everything that is not reported yet, in one call each third of a lease."""
         while True:
-            if await within(self._clock, self._shortest_lease / 3, self._lease_shortened.wait()):
-                self._lease_shortened.clear()
-            else:
-                await self.beat()
+            await within(self._clock, self._shortest_lease / 3, self._beat_soon.wait())
+            self._beat_soon.clear()
+            await self.beat()
 
     async def beat(self) -> None:
         """One heartbeat for all runs; what the server says is lost or canceled is told to stop."""

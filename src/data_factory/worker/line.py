@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 from data_factory.client.awaited import AsyncClient
 from data_factory.client.call import Plan
-from data_factory.client.errors import ApiError, RateLimited, Unauthorized
-from data_factory.client.retry import Backoff
+from data_factory.client.errors import ApiError, RateLimited, ServerFailed, Unauthorized
+from data_factory.client.retry import Backoff, is_transient
 from data_factory.worker.clock import Clock
 from data_factory.worker.errors import KeyRefused
 from data_factory.worker.pace import Pace
@@ -26,6 +27,11 @@ def is_definitive(error: ApiError) -> bool:
     return 400 <= error.status < 500 and error.status not in _PATIENCE
 
 
+def is_broken(error: ApiError) -> bool:
+    """Whether the server has failed over this request, and perhaps only over this one: 500, and not 503."""
+    return isinstance(error, ServerFailed) and not is_transient(error)
+
+
 class Line:
     """How every loop of a worker speaks to the server."""
 
@@ -36,12 +42,20 @@ class Line:
         self._backoff = backoff
         self._failures = 0
 
-    async def ask(self, plan: Callable[[], Plan[T]], *, urgent: bool = True, owed: Callable[[], int] = int) -> T:
+    async def ask(
+        self,
+        plan: Callable[[], Plan[T]],
+        *,
+        urgent: bool = True,
+        owed: Callable[[], int] = int,
+        tries_if_broken: float = math.inf,
+    ) -> T:
         """The result of a plan, made anew for each try, repeated with jittered back-off until the server has answered.
 
-        Raises the `ApiError` of a definitive refusal (4xx), and `KeyRefused` for 401 and 403.
+        Raises the `ApiError` of a definitive refusal (4xx), and `KeyRefused` for 401 and 403. A 500 is raised too,
+        after `tries_if_broken`.
         """
-        failures = 0
+        failures = broken = 0
         while True:
             try:
                 async with self.pace.turn(urgent=urgent, owed=owed()):
@@ -54,6 +68,9 @@ class Line:
             except ApiError as error:
                 if is_definitive(error):
                     self._answered()
+                    raise
+                broken += is_broken(error)
+                if broken >= tries_if_broken:
                     raise
                 pause = max(self._backoff.pause(failures), error.retry_after or 0.0)
                 self._unanswered(error)

@@ -30,6 +30,7 @@ class Run:
         self.dropped = False
         self.recalled = False
         self.replaced = False
+        self.setbacks = 0
         self._context: TaskContext | None = None
         self._work: asyncio.Task[Any] | None = None
 

@@ -34,8 +34,12 @@ class Runner:
         self._directories = WorkDirectories()
         self._performing: set[asyncio.Task[None]] = set()
 
-    def accept(self, handler: Handler, execution: TaskExecution) -> None:
-        """Begin to run what was claimed, for which a slot was taken; what comes too late is handed back."""
+    def accept(self, handler: Handler, execution: TaskExecution, *, late: bool = False) -> None:
+        """Begin to run what was claimed, for which a slot was taken.
+
+        What comes after the worker was told to stop is handed back, unless `late` says that it has to be run all the
+        same.
+        """
         if execution.id in self.runs:
             # The answer to one claim, given twice: it is being worked on.
             self.slots.give(1)
@@ -43,7 +47,7 @@ class Runner:
         run = Run(execution, handler, self._clock.now())
         self.runs[execution.id] = run
         self._idle.clear()
-        if not self.accepting:
+        if not (self.accepting or late):
             self._end(run, HandedBack())
             return
         logger.debug("%s begins", run.name, extra=run.facts("task_execution.begun", attempt=execution.attempt))
@@ -81,6 +85,10 @@ class Runner:
     def replace(self, run: Run, message: str) -> None:
         """Report a failure instead of a result that the server does not take."""
         run.outcome, run.replaced = failed(message), True
+        self.report_again(run)
+
+    def report_again(self, run: Run) -> None:
+        """The result of this run has to be reported once more, after the others."""
         self._over.append(run)
         self._some_over.set()
 
@@ -130,8 +138,7 @@ class Runner:
             return
         run.outcome = outcome
         self._tell(run, outcome)
-        self._over.append(run)
-        self._some_over.set()
+        self.report_again(run)
 
     def _tell(self, run: Run, outcome: Outcome) -> None:
         took = round((self._clock.now() - run.started) * 1000)

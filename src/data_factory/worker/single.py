@@ -8,16 +8,18 @@ hand work back: what is still running when a worker has to stop is handed out ag
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
 from data_factory.client import calls
+from data_factory.client.call import Call
 from data_factory.client.errors import ApiError, Conflict, NotFound, TooLarge
 from data_factory.client.retry import Backoff
-from data_factory.model.resources import Task
+from data_factory.model.resources import Task, TaskExecution
 from data_factory.model.status import TASK_EXECUTION_ENDED
-from data_factory.worker.clock import Clock
+from data_factory.worker.clock import Clock, cancel
 from data_factory.worker.handler import Handler
 from data_factory.worker.line import Line
 from data_factory.worker.outcome import HandedBack, output_of, status_of
@@ -28,6 +30,10 @@ logger = logging.getLogger("data_factory.worker")
 
 _SLOWEST_POLL: Final = 5.0
 _MOST: Final = 1_000
+
+
+class _TooLate(Exception):
+    """The worker was told to stop before the poll was sent."""
 
 
 class _Polled:
@@ -51,6 +57,10 @@ class Single:
         self._timeouts = {task_id: task.response_timeout_seconds for task_id, (task, _) in tasks.items()}
         # All tasks share the limit: with many of them, each is asked less often.
         self._idle = Backoff(initial=1.0, ceiling=max(_SLOWEST_POLL, 1.5 * len(tasks)))
+        self._turn = self._polled[0]
+        self._polling: asyncio.Task[TaskExecution] | None = None
+        self._asked = False
+        self._stopping = False
         self._reporting: set[asyncio.Task[None]] = set()
         self._beats = True
         line.pace.enforced = True
@@ -70,16 +80,24 @@ class Single:
                 self._runner.slots.give(1)
 
     async def settle_claim(self) -> None:
-        """Nothing can be learned about a poll that was given up."""
+        """A poll that is under way may be given work, which nobody else would get for as long as its lease: run it."""
+        self._stopping = True
+        if self._polling is None:
+            return
+        if not self._asked:
+            await cancel(self._polling)
+            return
+        with contextlib.suppress(ApiError, _TooLate):
+            execution = await self._polling
+            self._runner.slots.take(1)
+            self._runner.accept(self._turn.handler, execution, late=True)
 
     async def _poll_next(self) -> bool:
         polled = min(self._polled, key=lambda one: one.due)
         if (early := polled.due - self._clock.now()) > 0:
             await self._clock.sleep(early)
         try:
-            execution = await self._line.ask(
-                lambda: calls.poll_task(polled.task.id), urgent=False, owed=lambda: len(self._runner.runs)
-            )
+            execution = await self._poll(polled)
         except ApiError as error:
             if not isinstance(error, NotFound):
                 logger.error("cannot poll: %s", error, extra={"event": "poll.refused"})
@@ -89,6 +107,21 @@ class Single:
         polled.due, polled.misses = self._clock.now(), 0
         self._runner.accept(polled.handler, execution)
         return True
+
+    async def _poll(self, polled: _Polled) -> TaskExecution:
+        def plan() -> Call[TaskExecution]:
+            if self._stopping:
+                raise _TooLate
+            self._asked = True
+            return calls.poll_task(polled.task.id)
+
+        self._turn, self._asked = polled, False
+        asking = self._line.ask(plan, urgent=False, owed=lambda: len(self._runner.runs))
+        # A task of its own: it is not given up with the loop, as `settle_claim` wants its answer.
+        self._polling = asyncio.create_task(asking)
+        execution = await asyncio.shield(self._polling)
+        self._polling = None
+        return execution
 
     # Reporting
 
@@ -102,8 +135,7 @@ class Single:
                     self._reporting.add(reporting)
                     reporting.add_done_callback(self._reporting.discard)
         finally:
-            for reporting in self._reporting:
-                reporting.cancel()
+            await cancel(*self._reporting, *([self._polling] if self._polling else []))
 
     async def _report(self, run: Run) -> None:
         if run.outcome is None or isinstance(run.outcome, HandedBack):

@@ -20,7 +20,7 @@ from data_factory.model.errors import DataFactoryError
 from data_factory.model.resources import Task
 from data_factory.worker.batched import Batched
 from data_factory.worker.clock import Clock, cancel, within
-from data_factory.worker.errors import UsageError, WorkerError
+from data_factory.worker.errors import KeyRefused, UsageError, WorkerError
 from data_factory.worker.handler import Handler
 from data_factory.worker.line import Line
 from data_factory.worker.pace import Pace
@@ -152,7 +152,8 @@ class Worker:
         )
         try:
             await self._unless_stopped(batched.claim_now())
-        except NotFound:
+        except (NotFound, KeyRefused):
+            # The key is good, as the tasks were found with it: some gateways say 403 for a path that they do not know.
             logger.info("this server knows no claims: polling, up to 50 requests a minute", extra={"event": "polling"})
             return Single(line, runner, found, self._clock)
         except _Stopped:
