@@ -50,6 +50,6 @@ def test_a_look_up_by_key_ends(tmp_path: Path) -> None:
         parts = [Part(limit=1), Part(cursor=task.id, limit=1), Part(offset=1, limit=1)]
         tasks = [await platform.catalog.tasks(account, part, "power") for part in parts]
         jobs = [await platform.catalog.jobs(account, part, "run") for part in (*parts, Part(cursor=job.id))]
-        return [len(found) for found in (*tasks, *jobs)]
+        return [*map(len, tasks), *map(len, jobs)]
 
     assert on_a_platform(tmp_path, story) == [1, 0, 0, 1, 0, 0, 0]
