@@ -11,6 +11,7 @@ and, standing alone:
 
     <!-- ctrl-c: worker -->                       here the reader is told to press Ctrl-C in that terminal
     <!-- a server is running -->                  the page begins with a server that has been started
+    <!-- needs: jq -->                            the reader is told to have this program
 """
 
 from __future__ import annotations
@@ -31,9 +32,7 @@ _LINK: Final = re.compile(
     r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\((?P<target>[^()\s]+)\)|(?:src|srcset|href)=\"(?P<html>[^\"]+)\""
 )
 
-_OF_BLOCKS: Final = frozenset({"not run", "file", "terminal", "exit"})
-_ALONE: Final = frozenset({"ctrl-c", "a server is running"})
-_OF_TABLES: Final = frozenset({"table"})
+_OF_WHAT_FOLLOWS: Final = frozenset({"not run", "file", "terminal", "exit", "table"})
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,7 @@ class Page:
     links: list[tuple[int, str]] = field(default_factory=list)
     anchors: set[str] = field(default_factory=set)
     needs_server: bool = False
+    needs: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -130,8 +130,10 @@ def _understand(page: Page, said: dict[str, str], name: str, value: str, number:
             page.steps.append(KeyPress(value, number))
         case "a server is running":
             page.needs_server = True
+        case "needs":
+            page.needs.append(value)
         case _:
-            assert name in _OF_BLOCKS | _OF_TABLES, f"{page.name}:{number}: <!-- {name} --> means nothing"
+            assert name in _OF_WHAT_FOLLOWS, f"{page.name}:{number}: <!-- {name} --> means nothing"
             said[name] = value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,4 +17,8 @@ def _has_examples(path: Path) -> bool:
 
 @pytest.mark.parametrize("path", [path for path in pages() if _has_examples(path)], ids=lambda path: path.stem)
 def test_a_reader_can_follow_the_page(path: Path, tmp_path: Path) -> None:
-    Reader(read_page(path), tmp_path).read()
+    page = read_page(path)
+    for program in page.needs:
+        if shutil.which(program) is None:
+            pytest.skip(f"{page.name} needs {program}")
+    Reader(page, tmp_path).read()
