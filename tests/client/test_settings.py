@@ -38,7 +38,9 @@ def test_the_address_is_tidied(given: str) -> None:
     assert load_settings(given, "x").base_url == "http://host"
 
 
-@pytest.mark.parametrize("wrong", ["localhost:8080", "ftp://host", "http://", "http://host?x=1", "http://host:99999", "http://[::1"])
+@pytest.mark.parametrize(
+    "wrong", ["localhost:8080", "ftp://host", "http://", "http://host?x=1", "http://host:99999", "http://[::1"]
+)
 def test_a_wrong_address_is_refused_at_once(wrong: str) -> None:
     with pytest.raises(ConfigurationError, match="API_BASE_PATH looks like"):
         load_settings(wrong, "x")

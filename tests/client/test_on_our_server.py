@@ -1,0 +1,147 @@
+"""The client against our real server: every verb, and the errors as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from data_factory.client import AsyncClient, BadRequest, Client, Conflict, NotFound, Unauthorized
+from data_factory.model.definitions import TaskDefinition
+from data_factory.model.requests import ClaimRequest, ReportBody
+from data_factory.model.resources import Job, Task
+from tests.standin.ours import KEY, factory
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with factory(tmp_path_factory.mktemp("factory")) as address:
+        yield address
+
+
+@pytest.fixture
+def api(server: str) -> Iterator[Client]:
+    with Client(server, KEY) as client:
+        yield client
+
+
+@pytest.fixture
+def task(api: Client) -> Task:
+    return api.tasks.create(TaskDefinition(key=f"task-{next(_numbers)}", description="of a test"))
+
+
+@pytest.fixture
+def job(api: Client, task: Task) -> Job:
+    step = {"name": f"${{account}}/{task.key}", "taskReferenceName": "task", "inputParameters": {}}
+    pipeline = api.pipelines.create(f"pipeline {task.key}", slots=10)
+    return api.jobs.create({"key": f"job-of-{task.key}", "pipelineId": pipeline.id, "tasks": [step]})
+
+
+def test_health(server: str) -> None:
+    with Client(server) as nobody:
+        assert nobody.health() == {"status": "ready"}
+
+
+def test_tasks(api: Client, task: Task) -> None:
+    assert api.tasks.get(task.id) == task == api.tasks.find(task.key)
+    assert task.created_at.tzinfo is not None
+    changed = api.tasks.update(task.id, {"key": task.key, "retryCount": 3})
+    assert (changed.retry_count, changed.description) == (3, "")
+    assert api.tasks.delete(task.id).id == task.id
+    assert api.tasks.find(task.key) is None
+    with pytest.raises(NotFound):
+        api.tasks.get(task.id)
+
+
+def test_jobs_are_published_by_key(api: Client, job: Job) -> None:
+    assert api.jobs.get(job.id) == job == api.jobs.find(job.key)
+    steps = [{"name": step.name, "taskReferenceName": step.task_reference_name} for step in job.tasks]
+    again = api.jobs.publish({"key": job.key, "title": "Better", "tasks": steps})
+    assert (again.id, again.version, again.title) == (job.id, 2, "Better")
+    other = api.jobs.publish({"key": f"other-{job.key}", "tasks": steps})
+    assert other.version == 1
+
+
+def test_every_error_of_a_definition_comes_with_its_path(api: Client) -> None:
+    with pytest.raises(BadRequest) as caught:
+        api.jobs.create({"key": "two words", "tasks": [{"name": "${account}/nobody", "taskReferenceName": "t"}]})
+    assert caught.value.code == "invalid"
+    assert "key" in [error.path for error in caught.value.errors]
+
+
+def test_an_execution_from_launch_to_end(api: Client, task: Task, job: Job) -> None:
+    launched = api.job_executions.launch(job.id, {"power": 2**70}, title="Mine")
+    assert launched.info.title == "Mine"
+    (claimed,) = api.task_executions.claim([task.id], limit=5, wait=20).data
+    assert claimed.input["power"] == 2**70
+    waiting = api.job_executions.launch(job.id)
+    reported = api.task_executions.report(
+        [ReportBody(id=claimed.id, status="COMPLETED", output={"result": 2**100}, lease=claimed.lease)],
+        claim=ClaimRequest(task_ids=(task.id,)),
+    )
+    assert [verdict.accepted for verdict in reported.results] == [True]
+    assert [one.job_execution_id for one in reported.claimed] == [waiting.id]
+    done = api.job_executions.get(launched.id, wait=20)
+    assert (done.status, done.output) == ("COMPLETED", {"result": 2**100})
+    assert [one.id for one in api.job_executions.task_executions(launched.id)] == [claimed.id]
+    assert api.task_executions.get(claimed.id).status == "COMPLETED"
+    assert [one.id for one in api.job_executions.list(job_id=job.id)] == [waiting.id, launched.id]
+
+
+def test_poll_and_patch_as_the_hosted_platform_has_them(api: Client, task: Task, job: Job) -> None:
+    with pytest.raises(NotFound) as caught:
+        api.tasks.poll(task.id)
+    assert caught.value.code == "nothing_to_do"
+    api.job_executions.launch(job.id)
+    polled = api.tasks.poll(task.id, wait=20)
+    api.task_executions.patch(polled.id, {"id": polled.id, "status": "COMPLETED", "output": {}})
+    with pytest.raises(Conflict) as stale:
+        api.task_executions.patch(polled.id, {"id": polled.id, "status": "FAILED", "output": {}})
+    assert stale.value.code == "task_execution_ended"
+
+
+def test_a_launch_is_made_once_for_its_key(api: Client, job: Job) -> None:
+    first = api.job_executions.launch(job.id, {"n": 1}, idempotency_key=f"once-{job.id}")
+    assert api.job_executions.launch(job.id, {"n": 1}, idempotency_key=f"once-{job.id}").id == first.id
+    with pytest.raises(Conflict) as caught:
+        api.job_executions.launch(job.id, {"n": 2}, idempotency_key=f"once-{job.id}")
+    assert caught.value.code == "idempotency_key_reused"
+
+
+def test_cancel(api: Client, job: Job) -> None:
+    launched = api.job_executions.launch(job.id)
+    assert api.job_executions.cancel(launched.id, reason="enough").status == "TERMINATED"
+
+
+def test_lists_are_read_to_their_end(api: Client, job: Job) -> None:
+    launched = [api.job_executions.launch(job.id).id for _ in range(7)]
+    assert [one.id for one in api.job_executions.list(job_id=job.id, size=3)] == launched[::-1]
+
+
+def test_pipelines(api: Client) -> None:
+    pipeline = api.pipelines.create("slow", slots=2)
+    assert api.pipelines.get(pipeline.id) == pipeline
+    assert api.pipelines.update(pipeline.id, "slower", slots=1).slots == 1
+    assert pipeline.id in [one.id for one in api.pipelines.list()]
+
+
+def test_api_keys(api: Client, server: str) -> None:
+    made = api.api_keys.create("for a test")
+    assert made.key is not None
+    with Client(server, made.key) as other:
+        assert made.id in [one.id for one in other.api_keys.list()]
+        api.api_keys.revoke(made.id)
+        with pytest.raises(Unauthorized):
+            list(other.tasks.list())
+
+
+@pytest.mark.anyio
+async def test_the_asynchronous_client(server: str, job: Job) -> None:
+    async with AsyncClient(server, KEY) as client:
+        assert await client.health() == {"status": "ready"}
+        execution = await client.job_executions.launch(job.id, {"power": 1})
+        assert [one.id async for one in client.job_executions.list(job_id=job.id)] == [execution.id]
+        assert (await client.job_executions.cancel(execution.id)).status == "TERMINATED"
