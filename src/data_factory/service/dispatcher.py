@@ -91,7 +91,10 @@ class Dispatcher:
         self.commands += len(batch)
         for (_, future), answer in zip(batch, done.answers, strict=True):
             _answer(future, answer)
-        self._on_effects(done.effects)
+        try:
+            self._on_effects(done.effects)
+        except Exception:
+            log.exception("what a batch has done could not be told to those who wait for it")
 
 
 def _answer(future: asyncio.Future[Any], answer: Any) -> None:

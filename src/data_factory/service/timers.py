@@ -7,7 +7,6 @@ import contextlib
 import logging
 from typing import Final
 
-from data_factory.model.errors import DataFactoryError
 from data_factory.service.clock import Clock
 from data_factory.service.commands import FireTimers
 from data_factory.service.dispatcher import Dispatcher
@@ -61,16 +60,16 @@ class Timers:
             try:
                 await self.run_once()
                 await self._until_due()
-            except DataFactoryError:
+            except Exception:  # whatever it is, time goes on
                 log.exception("the timers could not be fired; trying again")
                 await asyncio.sleep(RETRY_S)
 
     async def _until_due(self) -> None:
         while self._next is None or self._clock() < self._next:
-            ahead = None if self._next is None else (self._next - self._clock()) / 1000
+            ahead = LOOK_AT_CLOCK_S if self._next is None else (self._next - self._clock()) / 1000
             self._earlier.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._earlier.wait(), min(ahead or LOOK_AT_CLOCK_S, LOOK_AT_CLOCK_S))
+                await asyncio.wait_for(self._earlier.wait(), min(ahead, LOOK_AT_CLOCK_S))
 
 
 async def _next_timer(reads: Reads) -> int | None:

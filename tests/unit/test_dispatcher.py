@@ -1,0 +1,162 @@
+"""The queue of commands: what comes together is kept together, and one bad command harms nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from data_factory.model.errors import DataFactoryError, NotFound, Unavailable
+from data_factory.model.records import JobRecord
+from data_factory.service import dispatcher as dispatching
+from data_factory.service.batch import Effects
+from data_factory.service.commands import Cancel, Command
+from data_factory.service.dispatcher import Dispatcher
+from data_factory.store.promises import ImpossibleWrite
+from tests.factory import Factory, factory
+from tests.workshop import step
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def here(anyio_backend: str) -> AsyncIterator[Factory]:
+    async with factory() as here:
+        yield here
+
+
+@pytest.fixture
+async def job(here: Factory) -> JobRecord:
+    return await here.job(step("first", await here.task()))
+
+
+@pytest.fixture
+def told() -> list[Effects]:
+    """The effects that were told, one of each batch."""
+    return []
+
+
+@pytest.fixture
+def queue(here: Factory, told: list[Effects]) -> Dispatcher:
+    """A dispatcher of our own, that has carried out nothing yet."""
+    return Dispatcher(here.store, lambda: here.now, here.new_id, told.append)
+
+
+async def answers(queue: Dispatcher, *commands: Command) -> list[Any]:
+    return await asyncio.gather(*map(queue.submit, commands), return_exceptions=True)
+
+
+async def test_commands_that_come_together_are_one_batch(here: Factory, queue: Dispatcher, job: JobRecord) -> None:
+    launched = await answers(queue, *(here.launch(job) for _ in range(5)))
+    assert [execution.status for execution in launched] == ["RUNNING", *["PENDING"] * 4]
+    assert (queue.batches, queue.commands) == (1, 5)
+
+
+async def test_commands_that_come_while_a_batch_is_kept_make_the_next(
+    here: Factory, queue: Dispatcher, job: JobRecord
+) -> None:
+    first = asyncio.create_task(queue.submit(here.launch(job)))
+    await asyncio.sleep(0)  # the queue has begun with it
+    await asyncio.gather(first, *(queue.submit(here.launch(job)) for _ in range(5)))
+    assert (queue.batches, queue.commands) == (2, 6)
+
+
+async def test_a_batch_has_a_largest_size(
+    here: Factory, queue: Dispatcher, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatching, "MAX_BATCH", 2)
+    launched = await answers(queue, *(here.launch(job) for _ in range(5)))
+    assert [execution.status for execution in launched] == ["RUNNING", *["PENDING"] * 4]
+    assert queue.batches == 3
+
+
+async def test_a_refused_command_is_told_why_and_the_others_are_done(
+    here: Factory, queue: Dispatcher, job: JobRecord
+) -> None:
+    refused, launched = await answers(queue, Cancel(here.account_id, "f" * 24), here.launch(job))
+    assert isinstance(refused, NotFound)
+    assert launched.status == "RUNNING"
+    assert queue.batches == 1
+
+
+async def test_a_command_that_cannot_be_kept_does_not_take_its_batch_with_it(
+    here: Factory, queue: Dispatcher, job: JobRecord, caplog: pytest.LogCaptureFixture
+) -> None:
+    taken = here.launch(job)
+    await queue.submit(taken)  # the same id again is what the store refuses
+    commands = [here.launch(job), taken, here.launch(job)]
+    first, second, third = await answers(queue, *commands)
+    assert isinstance(second, ImpossibleWrite)
+    assert [first.status, third.status] == ["PENDING", "PENDING"]
+    assert "trying each alone" in caplog.text
+    assert queue.commands == 3
+
+
+async def test_when_the_store_is_unavailable_everybody_is_told_so(
+    here: Factory, queue: Dispatcher, job: JobRecord, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    commands = [here.launch(job) for _ in range(3)]
+    await here.store.close()
+    assert [type(answer).__mro__[1] for answer in await answers(queue, *commands)] == [Unavailable] * 3
+    assert queue.batches == 0
+
+
+async def test_when_too_much_waits_more_is_refused_at_once(
+    here: Factory, queue: Dispatcher, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatching, "MAX_QUEUED", 3)
+    given = await answers(queue, *(here.launch(job) for _ in range(5)))
+    assert [isinstance(answer, Unavailable) for answer in given] == [False, False, False, True, True]
+    assert (await queue.submit(here.launch(job))).status == "PENDING"  # there is room again
+
+
+async def test_who_has_given_up_hinders_nobody_and_the_command_is_done_all_the_same(
+    here: Factory, queue: Dispatcher, job: JobRecord
+) -> None:
+    gives_up, stays = [asyncio.create_task(queue.submit(here.launch(job))) for _ in range(2)]
+    await asyncio.sleep(0)
+    gives_up.cancel()
+    assert (await stays).status == "PENDING"
+    assert queue.commands == 2
+
+
+async def test_effects_are_told_once_a_batch_and_after_it_is_kept(
+    here: Factory, queue: Dispatcher, job: JobRecord, told: list[Effects]
+) -> None:
+    await answers(queue, *(here.launch(job) for _ in range(3)))
+    assert [sum(effects.claimable.values()) for effects in told] == [1]
+
+
+async def test_a_fault_in_telling_does_not_stop_the_queue(
+    here: Factory, job: JobRecord, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(effects: Effects) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(dispatching, "MAX_BATCH", 1)
+    queue = Dispatcher(here.store, lambda: here.now, here.new_id, fails)
+    launched = await answers(queue, *(here.launch(job) for _ in range(3)))
+    assert [execution.status for execution in launched] == ["RUNNING", "PENDING", "PENDING"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_to_stop_is_to_finish_what_was_asked(here: Factory, queue: Dispatcher, job: JobRecord) -> None:
+    launches = [asyncio.create_task(queue.submit(here.launch(job))) for _ in range(3)]
+    await asyncio.sleep(0)
+    await queue.stop()
+    assert queue.commands == 3
+    await asyncio.gather(*launches)
+
+
+async def test_to_stop_when_nothing_was_asked_is_to_do_nothing(queue: Dispatcher) -> None:
+    await queue.stop()
+    assert queue.batches == 0
+
+
+async def test_an_error_of_ours_reaches_the_one_who_asked(here: Factory, queue: Dispatcher) -> None:
+    with pytest.raises(DataFactoryError):
+        await queue.submit(Cancel(here.account_id, "f" * 24))
