@@ -104,7 +104,7 @@ class Story:
             self._take(decider.expire_job(self.run(), self.rows.values(), self.now))
 
     def cancel(self, reason: str = "") -> None:
-        self._take(decider.cancel(self.run(), self.rows.values(), reason, self.now))
+        self._take(decider.cancel(self.execution, self.rows.values(), reason, self.now))
 
     # -- what is so
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import msgspec
 import pytest
 
-from data_factory.engine import decider
 from data_factory.model.errors import (
     IdempotencyKeyReused,
     Invalid,
@@ -17,8 +17,10 @@ from data_factory.model.errors import (
     NotFound,
     TaskExecutionTimedOut,
 )
-from data_factory.service import batch as batches
-from data_factory.service.commands import Cancel, FillSlots, FireTimers, Resize
+from data_factory.model.records import JobRecord
+from data_factory.service.commands import Cancel, FireTimers
+from data_factory.service.graphs import Graphs
+from data_factory.store.sqlite.database import FILE_NAME, connect
 from tests.workshop import Workshop, step, workshop
 
 
@@ -80,91 +82,43 @@ def test_an_idempotency_key_with_another_request_is_refused(shop: Workshop) -> N
         shop.do(shop.launch(job, {"n": 2}, key="k"))
 
 
-# -- slots
+# -- what can no longer be run
 
 
-def test_the_next_job_starts_in_the_transaction_in_which_a_slot_is_freed(shop: Workshop) -> None:
-    work = shop.task()
-    job = shop.job(step("first", work))
-    shop.batch(shop.launch(job), shop.launch(job))
-    (held,) = shop.do(shop.claim(work))
-    shop.do(shop.report(held))
-    assert shop.statuses() == ["COMPLETED", "RUNNING"]
+def spoil(shop: Workshop, job: JobRecord) -> None:
+    """The version was fine when it was published, and is not for the code that runs after a restart."""
+    with closing(connect(shop.directory / FILE_NAME)) as connection:
+        connection.execute("UPDATE job_versions SET definition = '{}' WHERE job_id = ?", [job.id])
+    shop.graphs = Graphs()
 
 
-def test_a_slot_that_was_freed_goes_to_the_oldest_even_past_a_launch_of_the_same_batch(shop: Workshop) -> None:
-    work = shop.task()
-    job = shop.job(step("first", work))
-    shop.batch(shop.launch(job), shop.launch(job))
-    (held,) = shop.do(shop.claim(work))
-    shop.batch(shop.launch(job), shop.report(held))
-    assert shop.statuses() == ["COMPLETED", "RUNNING", "PENDING"]
-
-
-def test_a_canceled_job_frees_its_slot_at_once_and_one_that_waited_is_passed_over(shop: Workshop) -> None:
-    job = shop.job(step("first", shop.task()))
-    first, second, _ = shop.batch(*(shop.launch(job) for _ in range(3))).answers
-    shop.batch(Cancel(shop.account_id, first.id), Cancel(shop.account_id, second.id))
-    assert shop.statuses() == ["TERMINATED", "TERMINATED", "RUNNING"]
-
-
-def test_more_slots_start_what_waits_and_fewer_stop_nothing(shop: Workshop) -> None:
-    line = shop.pipeline(slots=1)
-    job = shop.job(step("first", shop.task()), pipeline=line)
-    shop.batch(*(shop.launch(job) for _ in range(4)))
-    shop.do(Resize(msgspec.structs.replace(line, slots=3)))
-    assert shop.statuses() == ["RUNNING", "RUNNING", "RUNNING", "PENDING"]
-    shop.do(Resize(msgspec.structs.replace(line, slots=1)))
-    assert shop.statuses() == ["RUNNING", "RUNNING", "RUNNING", "PENDING"]
-
-
-def test_after_a_pipeline_was_made_smaller_nothing_starts_until_there_is_room(shop: Workshop) -> None:
-    line = shop.pipeline(slots=2)
-    work = shop.task()
-    job = shop.job(step("first", work), pipeline=line)
-    shop.batch(*(shop.launch(job) for _ in range(3)))
-    shop.do(Resize(msgspec.structs.replace(line, slots=1)))
-    one, other = shop.do(shop.claim(work, limit=2))
-    shop.do(shop.report(one))
-    assert shop.statuses() == ["COMPLETED", "RUNNING", "PENDING"]
-    shop.do(shop.report(other))
-    assert shop.statuses() == ["COMPLETED", "COMPLETED", "RUNNING"]
-
-
-def test_one_transaction_starts_only_so_many_and_says_what_it_left(
-    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+def test_a_job_that_can_no_longer_be_run_fails_and_nothing_else_does(
+    shop: Workshop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(batches, "MAX_STARTS", 2)
-    line = shop.pipeline(slots=10)
-    job = shop.job(step("first", shop.task()), pipeline=line)
-    done = shop.batch(*(shop.launch(job) for _ in range(3)))
-    assert shop.statuses() == ["RUNNING", "RUNNING", "RUNNING"]
-    shop.batch(Resize(msgspec.structs.replace(line, slots=3)), *(shop.launch(job) for _ in range(6)))
-    done = shop.batch(Resize(msgspec.structs.replace(line, slots=9)))
-    rounds = 0
-    while done.effects.unfilled:
-        assert done.effects.unfilled == (line.id,)
-        done = shop.batch(FillSlots(done.effects.unfilled))
-        rounds += 1
-    assert shop.statuses() == ["RUNNING"] * 9
-    assert rounds >= 2
-
-
-def test_a_job_that_cannot_be_started_fails_and_the_next_one_starts(
-    shop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    job = shop.job(step("first", shop.task()))
-    start = decider.start
-
-    def failing_once(*args: object) -> object:
-        monkeypatch.setattr(decider, "start", start)
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(decider, "start", failing_once)
-    shop.batch(shop.launch(job), shop.launch(job))
+    work = shop.task()
+    broken, fine = shop.job(step("first", work)), shop.job(step("first", work))
+    spoil(shop, broken)
+    shop.batch(shop.launch(broken), shop.launch(fine))
     assert shop.statuses() == ["FAILED", "RUNNING"]
-    assert msgspec.json.decode(shop.executions()[0].failure or "{}")["code"] == "internal_error"
-    assert "could not go on" in caplog.text
+    assert "cannot be run" in caplog.text
+
+
+def test_a_job_that_can_no_longer_be_run_holds_up_no_timer(shop: Workshop, caplog: pytest.LogCaptureFixture) -> None:
+    work = shop.task(poll_timeout_seconds=5)
+    broken, fine = [shop.job(step("first", work), pipeline=shop.pipeline()) for _ in range(2)]
+    shop.batch(shop.launch(broken), shop.launch(fine))
+    spoil(shop, broken)
+    shop.wait(5)
+    shop.do(FireTimers())
+    assert shop.statuses() == ["FAILED", "TIMEDOUT"]
+
+
+def test_a_job_that_can_no_longer_be_run_can_be_canceled(shop: Workshop, caplog: pytest.LogCaptureFixture) -> None:
+    job = shop.job(step("first", shop.task()))
+    launched = shop.do(shop.launch(job))
+    spoil(shop, job)
+    assert shop.do(Cancel(shop.account_id, launched.id)).status == "TERMINATED"
+    assert shop.attempts() == ["first 1 CANCELED"]
 
 
 # -- reports

@@ -109,18 +109,18 @@ def expire_job(run: Run, active: Iterable[TaskExecutionRecord], now: int) -> Out
     return _stop(run.execution, active, "TIMEDOUT", failure, now)
 
 
-def cancel(run: Run, active: Iterable[TaskExecutionRecord], reason: str, now: int) -> Outcome:
+def cancel(execution: JobExecutionRecord, active: Iterable[TaskExecutionRecord], reason: str, now: int) -> Outcome:
     """A user ends a job execution.
 
     Raises:
         JobExecutionEnded: it ended before, in another way than by a cancel.
     """
-    if run.execution.status == "TERMINATED":
-        return Outcome(run.execution, [])
-    if run.execution.status in JOB_EXECUTION_ENDED:
-        raise JobExecutionEnded(f"The job execution has already ended: it is {run.execution.status}.")
+    if execution.status == "TERMINATED":
+        return Outcome(execution, [])
+    if execution.status in JOB_EXECUTION_ENDED:
+        raise JobExecutionEnded(f"The job execution has already ended: it is {execution.status}.")
     failure = Failure(code="canceled", message=reason or "It was canceled.")
-    return _stop(run.execution, active, "TERMINATED", failure, now)
+    return _stop(execution, active, "TERMINATED", failure, now)
 
 
 def abandon(

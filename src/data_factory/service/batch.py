@@ -230,8 +230,7 @@ class _Batch:
         execution = self.world.executions.now.get(cancel.id)
         if execution is None or execution.account_id != cancel.account_id:
             raise NotFound(f"There is no job execution {cancel.id!r} in this account.")
-        active = self.world.active_of(execution.id)
-        outcome = decider.cancel(self.world.run_of(execution.id), active, cancel.reason, self.now)
+        outcome = decider.cancel(execution, self.world.active_of(execution.id), cancel.reason, self.now)
         self.world.apply(outcome)
         return outcome.execution
 
@@ -271,14 +270,15 @@ async def _fill_slots(batch: _Batch) -> None:
     launched: dict[str, list[JobExecutionRecord]] = defaultdict(list)
     for row in world.executions.new():
         launched[row.pipeline_id].append(row)
-    open_ids = set(world.pipelines)
+    open_ids = dict.fromkeys(world.pipelines)
     starts = 0
     while free := world.free_slots(open_ids):
         if starts >= MAX_STARTS:
             batch.unfilled = tuple(free)
             return
         gone = sum(old.status == "PENDING" for old, _ in world.executions.changed())
-        limit = min(max(free.values()), MAX_STARTS) + gone
+        share = max(1, (MAX_STARTS - starts) // len(free))
+        limit = min(max(free.values()), share) + gone
         stored: dict[str, list[JobExecutionRecord]] = defaultdict(list)
         for row in await world.load_pending(free, limit):
             stored[row.pipeline_id].append(row)
@@ -287,12 +287,13 @@ async def _fill_slots(batch: _Batch) -> None:
             exhausted = len(waiting) < limit
             if exhausted:
                 waiting += launched[id]
-            starting = [row for row in waiting if world.executions.now[row.id].status == "PENDING"][:slots]
+            pending = [row for row in waiting if world.executions.now[row.id].status == "PENDING"]
+            starting = pending[: min(slots, MAX_STARTS - starts)]
             for row in starting:
                 batch.start(row)
             starts += len(starting)
-            if exhausted and len(starting) < slots:
-                open_ids.discard(id)
+            if exhausted and len(starting) == len(pending):
+                del open_ids[id]
 
 
 async def _save(transaction: Transaction, world: World, now: int) -> None:

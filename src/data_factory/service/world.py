@@ -79,17 +79,13 @@ class World:
 
     # -- what the decisions ask
 
-    def graph_of(self, execution: JobExecutionRecord) -> Graph:
-        """The job version that an execution runs."""
-        return self._graphs[execution.job_id, execution.job_version]
-
     def run_of(self, execution_id: str) -> Run:
         """An execution, for the decider."""
         execution = self.executions.now[execution_id]
         results = (self.task_executions.now[id] for id in self._results.get(execution_id, ()))
         return Run(
             execution=execution,
-            graph=self.graph_of(execution),
+            graph=self._graphs[execution.job_id, execution.job_version],
             tasks=self.definitions,
             results={reference_of(result.path): result for result in results},
         )
@@ -204,6 +200,11 @@ class World:
         if self.pipelines:
             self._running_read = await self._transaction.running_counts(self.pipelines)
 
+    def _graph_of(self, execution_id: str) -> Graph | None:
+        """The graph of an execution, of those that are loaded."""
+        execution = self.executions.now.get(execution_id)
+        return self._graphs.get((execution.job_id, execution.job_version)) if execution else None
+
     async def _load_results(self, reports: Iterable[Report]) -> None:
         """What the steps that follow may read: only the references that their expressions name."""
         may_fail = {id: True for kind, id in self.due if kind == "task"}
@@ -212,10 +213,10 @@ class World:
         pairs: set[tuple[str, str]] = set()
         for id, failing in may_fail.items():
             row = self.task_executions.now.get(id)
-            execution = self.executions.now.get(row.job_execution_id) if row else None
-            if row is not None and execution is not None:
-                reads = self.graph_of(execution).reads_after(row.path, may_fail=failing)
-                pairs |= {(execution.id, reference) for reference in reads if reference != row.path}
+            graph = self._graph_of(row.job_execution_id) if row else None
+            if row is not None and graph is not None:
+                reads = graph.reads_after(row.path, may_fail=failing)
+                pairs |= {(row.job_execution_id, reference) for reference in reads if reference != row.path}
         if pairs:
             rows = await self._transaction.latest_task_executions(pairs)
             self.task_executions.add(rows)
@@ -227,18 +228,14 @@ class World:
         wanted = set(claimed)
         for row in self.task_executions.now.values():
             wanted.add(row.task_id)
-            execution = self.executions.now.get(row.job_execution_id)
-            if execution is not None:
-                graph = self.graph_of(execution)
+            if (graph := self._graph_of(row.job_execution_id)) is not None:
                 following = graph.step(row.path).following
                 if following is not None:
                     wanted.add(graph.steps[following].task_id)
-        for execution in self.executions.now.values():
-            if execution.status == "PENDING":
-                graph = self.graph_of(execution)
-                wanted.add(graph.steps[graph.first].task_id)
-        for job in self.jobs.values():
-            graph = self._graphs[job.id, job.version]
+        begun = {(row.job_id, row.job_version) for row in self.executions.now.values() if row.status == "PENDING"}
+        begun |= {(job.id, job.version) for job in self.jobs.values()}
+        for version in begun & self._graphs.keys():
+            graph = self._graphs[version]
             wanted.add(graph.steps[graph.first].task_id)
         missing = wanted - self.tasks.keys()
         if missing:
