@@ -148,7 +148,7 @@ def _tell(connection: Connection, job: Answer[Job], verb: str, as_json: bool) ->
 
 def _jobs(jobs: list[Job]) -> Table:
     rows = [(job.key, job.id, str(job.version), status(job.status), when(job.updated_at), job.title) for job in jobs]
-    return table(["KEY", "ID", "VERSION", "STATUS", "UPDATED", "TITLE"], rows, flexible="TITLE")
+    return table(["KEY", "ID", "VERSION", "STATUS", "UPDATED", "TITLE"], rows)
 
 
 def _job(job: Job) -> RenderableType:
@@ -171,4 +171,4 @@ def _job(job: Job) -> RenderableType:
         (task.task_reference_name, task.name, "yes" if task.is_optional else "no", excerpt(task.input))
         for task in job.tasks
     ]
-    return Group(facts, "", table(["TASK", "RUNS", "OPTIONAL", "INPUT"], rows, flexible="INPUT"))
+    return Group(facts, "", table(["TASK", "RUNS", "OPTIONAL", "INPUT"], rows))

@@ -84,4 +84,4 @@ def _confirm(connection: Connection, key_id: str) -> None:
 
 def _keys(keys: list[ApiKey]) -> Table:
     rows = [(key.id, f"{key.prefix}…", when(key.created_at), key.title) for key in keys]
-    return table(["ID", "KEY", "CREATED", "TITLE"], rows, flexible="TITLE")
+    return table(["ID", "KEY", "CREATED", "TITLE"], rows)

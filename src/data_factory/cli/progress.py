@@ -19,7 +19,7 @@ from data_factory.model.resources import JobExecution, TaskExecution
 from data_factory.model.status import TASK_EXECUTION_ENDED
 
 _MOST_ROWS: Final = 12
-_BAR_WIDTH: Final = 20
+_BAR_WIDTH: Final = 12
 
 
 class Show(Protocol):
@@ -96,7 +96,7 @@ class Picture:
         if hidden:
             picture.append(Text(f"  … after {hidden} earlier task executions", "dim"))
         if rows:
-            picture.append(table(["", "TASK", "ATTEMPT", "STATUS", "TIME", "", ""], rows, flexible=""))
+            picture.append(table(["", "TASK", "ATTEMPT", "STATUS", "TIME", "", ""], rows))
         return Group(*picture)
 
     def _row(self, task: TaskExecution) -> tuple[RenderableType | str, ...]:

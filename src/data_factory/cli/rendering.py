@@ -23,7 +23,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print what the API answers, 
 NO_VALUE: Final = "-"
 
 _PIPE_WIDTH: Final = 100_000
-_FLEXIBLE_WIDTH: Final = 10
+_LAST_WIDTH: Final = 10
+_GAP: Final = 3
 _MOST_LINES: Final = 40
 _MOST_CHARACTERS: Final = 4_000
 _STYLES: Final = {
@@ -116,19 +117,22 @@ def explained(failure: Failure) -> str:
     return f"{failure.code}{where}: {failure.message}"
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[str | RenderableType]], *, flexible: str = "") -> Table:
-    """A table, of which only the column called `flexible` is broken into lines: all others can be copied whole."""
+def table(headers: Sequence[str], rows: Iterable[Sequence[str | RenderableType]]) -> Table:
+    """A table, of which only the last column is broken into lines: all others can be copied whole."""
     cells = [[printable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
-    made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for index, header in enumerate(headers):
-        if header == flexible:
-            made.add_column(header, overflow="fold", min_width=_FLEXIBLE_WIDTH)
-        else:
-            texts = [row[index] for row in cells]
-            width = max((text.cell_len for text in texts if isinstance(text, Text)), default=0)
-            made.add_column(header, no_wrap=True, min_width=max(width, len(header)))
+    made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    *firm, last = headers
+    widths = [max(_LAST_WIDTH, len(last))]
+    for index, header in enumerate(firm):
+        texts = [row[index] for row in cells]
+        widths.append(max([len(header), *(text.cell_len for text in texts if isinstance(text, Text))]))
+        made.add_column(header, no_wrap=True, min_width=widths[-1])
+    made.add_column(last, overflow="fold")
     for row in cells:
         made.add_row(*row)
+    needed = sum(widths) + _GAP * len(firm)
+    if needed > console().width:
+        made.width = needed  # the terminal breaks the lines, rather than that we hide a column
     return made
 
 

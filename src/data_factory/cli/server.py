@@ -30,11 +30,18 @@ def server(
     The first start makes an account, its default pipeline and an admin API key, which it prints once.
     DATA_FACTORY_API_KEY sets that key instead: for containers and tests. Every setting can also stand in a file .env
     in this directory. Stop it with Ctrl-C or SIGTERM: what is being answered is finished first.
+
+    \b
+    Example:
+      data-factory server --port 9000 --data-dir /var/lib/data-factory
     """
     log_to_stderr(log_format)
     key = os.environ.get("DATA_FACTORY_API_KEY") or None
     if key is not None and len(key) < MIN_KEY_LENGTH:
         typer.echo(f"DATA_FACTORY_API_KEY is too short to be safe: at least {MIN_KEY_LENGTH} characters.", err=True)
+        raise typer.Exit(2)
+    if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
+        typer.echo("DATA_FACTORY_API_KEY cannot be sent in a header: letters, digits and punctuation only.", err=True)
         raise typer.Exit(2)
     try:
         from data_factory.cli.serving import CannotStart, serve

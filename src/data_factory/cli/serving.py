@@ -18,6 +18,7 @@ import uvicorn
 from data_factory.api.application import application
 from data_factory.cli.credentials import announce, keep_key
 from data_factory.service.platform import Platform
+from data_factory.store.promises import StoreUnavailable
 from data_factory.store.sqlite import SqliteStore
 from data_factory.store.sqlite.database import SchemaTooNew
 from data_factory.store.sqlite.lock import DirectoryInUse, DirectoryLock
@@ -40,7 +41,7 @@ def serve(host: str, port: int, data_dir: Path, key: str | None) -> None:
     try:
         with _listening(host, port) as listener:
             _run(listener, _address(listener, host), data_dir, key)
-    except (OSError, DirectoryInUse, SchemaTooNew) as error:
+    except (OSError, DirectoryInUse, SchemaTooNew, StoreUnavailable) as error:
         raise CannotStart(str(error)) from error
 
 

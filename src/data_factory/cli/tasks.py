@@ -133,7 +133,7 @@ def delete_task(task: TaskName, url: Url = None, as_json: Json = False) -> None:
 
 def _tasks(tasks: list[Task]) -> Table:
     rows = [(task.key, task.id, str(task.retry_count), when(task.updated_at), task.description) for task in tasks]
-    return table(["KEY", "ID", "RETRIES", "UPDATED", "DESCRIPTION"], rows, flexible="DESCRIPTION")
+    return table(["KEY", "ID", "RETRIES", "UPDATED", "DESCRIPTION"], rows)
 
 
 def _task(task: Task) -> Table:

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.cli.conftest import CommandLine, Desk
+
+
+def test_executions_are_listed_newest_first(cli: CommandLine, desk: Desk) -> None:
+    ids = [desk.launch(n=n) for n in range(4)]
+    listed = cli("execution", "list", "--job", desk.job, "--limit", "3")
+    header, *rows = listed.out.splitlines()
+    assert header.split() == ["ID", "JOB", "STATUS", "CREATED", "TIME"]
+    assert [row.split()[:3] for row in rows] == [[id, desk.job, "RUNNING"] for id in reversed(ids[1:])]
+    assert listed.err == "There are more: --limit 15\n"
+    everything = cli("execution", "list", "--job", desk.job_id, "--json")
+    assert [execution["id"] for execution in everything.json] == ids[::-1]
+    assert everything.err == ""
+    assert cli("execution", "list", "--job", "no-such-job", code=2).out == ""
+
+
+def test_an_empty_list_says_what_to_do(cli: CommandLine, desk: Desk) -> None:
+    empty = cli("execution", "list", "--job", desk.job)
+    assert (empty.out, empty.err) == ("", "There are no job executions: `data-factory run JOB` makes one.\n")
+    assert cli("execution", "list", "--job", desk.job, "--json").json == []
+
+
+def test_an_execution_is_shown_with_every_attempt(cli: CommandLine, desk: Desk) -> None:
+    id = desk.launch(power=10)
+    running = cli("execution", "get", id).out
+    assert "RUNNING" in running
+    assert '"power": 10' in running
+    assert "context" not in running
+    desk.report(desk.claim(), "FAILED", message="the printer is off")
+    failed = cli("execution", "get", id).out
+    assert "failure   task_failed (task task): " in failed
+    (attempt,) = [line for line in failed.splitlines() if line.startswith("task ")]
+    assert attempt.split()[:3] == ["task", "1", "FAILED"]
+    assert "the-worker" in attempt
+    assert attempt.rstrip().endswith("the printer is off")
+    assert cli("execution", "get", id, "--json").json["failure"]["code"] == "task_failed"
+
+
+def test_a_long_input_is_cut_for_people_only(cli: CommandLine, desk: Desk) -> None:
+    id = desk.launch(rows=list(range(500)))
+    shown = cli("execution", "get", id).out
+    assert "… (--json prints all of it)" in shown
+    assert len(shown.splitlines()) < 100
+    assert cli("execution", "get", id, "--json").json["input"]["rows"] == list(range(500))
+
+
+def test_waiting_ends_as_the_execution_did(cli: CommandLine, desk: Desk, meanwhile: Callable[..., Any]) -> None:
+    id = desk.launch()
+    meanwhile(desk.complete, result=1)
+    shown = cli("execution", "get", id, "--wait")
+    assert "COMPLETED" in shown.out
+    assert '"result": 1' in shown.out
+    assert cli("execution", "get", id, "--wait", "--json").json["output"] == {"result": 1}
+    other = desk.launch()
+    desk.api.job_executions.cancel(other)
+    assert "is TERMINATED" in cli("execution", "get", other, "--wait", code=1).err
+    assert "TERMINATED" in cli("execution", "get", other).out
+    assert cli("execution", "get", desk.launch(), "--wait", "--timeout", "0", code=4).out == ""
+
+
+def test_an_execution_is_canceled_once(cli: CommandLine, desk: Desk) -> None:
+    id = desk.launch()
+    assert cli("execution", "cancel", id, "--reason", "wrong input").out == f"Canceled {id}: TERMINATED\n"
+    failure = desk.api.job_executions.get(id).failure
+    assert failure is not None
+    assert "wrong input" in failure.message
+    assert cli("execution", "cancel", id, "--json").json["status"] == "TERMINATED"
+    done = desk.launch()
+    desk.complete()
+    assert "already ended" in cli("execution", "cancel", done, code=2).err
+
+
+def test_an_id_that_is_not_there(cli: CommandLine) -> None:
+    for words in (["get", "0" * 24], ["get", "0" * 24, "--wait"], ["cancel", "nonsense"]):
+        assert "There is no job execution" in cli("execution", *words, code=2).err
+    assert "it is empty" in cli("execution", "get", "", code=2).err

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import re
+
+from data_factory.model.requests import ProgressBody
+from tests.cli.conftest import CommandLine, Desk
+from tests.cli.terminal import Terminal
+
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|38;\S*?)m")
+
+
+def on_terminal(cli: CommandLine, *words: str, width: int = 80, **variables: str) -> Terminal:
+    return Terminal(cli.folder, cli.variables | variables, *words, width=width)
+
+
+def test_colours_are_for_terminals_that_want_them(cli: CommandLine, desk: Desk) -> None:
+    desk.launch()
+    words = ("execution", "list", "--job", desk.job)
+    with on_terminal(cli, *words) as coloured, on_terminal(cli, *words, NO_COLOR="1") as plain:
+        assert coloured.end() == 0
+        assert plain.end() == 0
+    assert COLOUR.search(coloured.said)
+    assert not COLOUR.search(plain.said)
+    assert "\x1b" not in cli(*words).out
+
+
+def test_json_is_coloured_and_whole_on_a_terminal(cli: CommandLine, desk: Desk) -> None:
+    id = desk.launch(text="word " * 100)
+    with on_terminal(cli, "execution", "get", id, "--json", width=40) as terminal:
+        assert terminal.end() == 0
+    assert COLOUR.search(terminal.said)
+    assert terminal.text == cli("execution", "get", id, "--json").out
+
+
+def test_tables_fit_80_columns_and_cut_no_id(cli: CommandLine, desk: Desk) -> None:
+    id = desk.launch()
+    for words in (["execution", "list", "--job", desk.job], ["task", "list"], ["key", "list"]):
+        with on_terminal(cli, *words) as terminal:
+            assert terminal.end() == 0
+        assert max(len(line.rstrip()) for line in terminal.text.splitlines()) <= 80, terminal.text
+        assert " ago " in terminal.text
+    for words, last in ((["execution", "list", "--job", desk.job], "TIME"), (["job", "list"], "TITLE")):
+        with on_terminal(cli, *words, width=20) as terminal:
+            assert terminal.end() == 0
+        assert last in terminal.text
+        assert (id if last == "TIME" else desk.job_id) in terminal.text
+
+
+def test_progress_is_a_live_picture(cli: CommandLine, desk: Desk) -> None:
+    with on_terminal(cli, "run", desk.job, "--wait") as terminal:
+        terminal.until("waits for a worker")
+        execution = desk.claim()
+        terminal.until("IN_PROGRESS")
+        desk.report(execution, "IN_PROGRESS", ProgressBody(ratio=0.4, message="rows 400/1000"))
+        terminal.until("40% rows 400/1000")
+        desk.report(execution, "COMPLETED", result=1)
+        assert terminal.end() == 0
+    assert "✓" in terminal.text
+    assert terminal.text.endswith('{\n  "result": 1\n}\n')
+    assert terminal.said.count("\x1b[?25l") == terminal.said.count("\x1b[?25h"), "the cursor is shown again"
+
+
+def test_ctrl_c_ends_the_picture_and_not_the_job_execution(cli: CommandLine, desk: Desk) -> None:
+    with on_terminal(cli, "run", desk.job, "--wait", width=100) as terminal:
+        terminal.until("waits for a worker")
+        terminal.press("\x03")
+        assert terminal.end() == 130
+    assert "The job execution goes on." in terminal.text
+    assert "data-factory execution cancel " in terminal.text
+    assert "Traceback" not in terminal.text
+    assert terminal.said.count("\x1b[?25l") == terminal.said.count("\x1b[?25h"), "the cursor is shown again"
+
+
+def test_a_key_is_revoked_after_a_yes(cli: CommandLine, desk: Desk) -> None:
+    id = desk.api.api_keys.create("asked for").id
+    with on_terminal(cli, "key", "revoke", id, width=120) as terminal:
+        terminal.until("Revoke 'asked for' (df_")
+        terminal.press("n\n")
+        assert terminal.end() == 1
+    assert id in {key.id for key in desk.api.api_keys.list()}
+    with on_terminal(cli, "key", "revoke", id, width=120) as terminal:
+        terminal.until("[y/N]")
+        terminal.press("y\n")
+        assert terminal.end() == 0
+    assert id not in {key.id for key in desk.api.api_keys.list()}
+    with on_terminal(cli, "key", "revoke", id, width=120) as terminal:
+        assert terminal.end() == 2
+    assert "There is no API key" in terminal.text
+
+
+def test_an_error_is_red_and_one_line(cli: CommandLine) -> None:
+    with on_terminal(cli, "job", "get", "nope", width=40) as terminal:
+        assert terminal.end() == 2
+    assert COLOUR.search(terminal.said)
+    assert terminal.text.count("\n") == 1
