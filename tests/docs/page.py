@@ -11,6 +11,7 @@ and, standing alone:
 
     <!-- ctrl-c: worker -->                       here the reader is told to press Ctrl-C in that terminal
     <!-- a server is running -->                  the page begins with a server that has been started
+    <!-- a stand-in of the hosted platform is running -->
     <!-- needs: jq -->                            the reader is told to have this program
 """
 
@@ -73,6 +74,7 @@ class Page:
     links: list[tuple[int, str]] = field(default_factory=list)
     anchors: set[str] = field(default_factory=set)
     needs_server: bool = False
+    needs_hosted: bool = False
     needs: list[str] = field(default_factory=list)
 
     @property
@@ -130,6 +132,8 @@ def _understand(page: Page, said: dict[str, str], name: str, value: str, number:
             page.steps.append(KeyPress(value, number))
         case "a server is running":
             page.needs_server = True
+        case "a stand-in of the hosted platform is running":
+            page.needs_hosted = True
         case "needs":
             page.needs.append(value)
         case _:

@@ -11,14 +11,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from tests.docs.likeness import Ids, canonical
 from tests.docs.page import Block, KeyPress, Page
+from tests.standin.hosted import TOKEN, HostedPlatform, served
 
 _ADDRESS: Final = "127.0.0.1:8080"
+_HOSTED: Final = "https://api.product-live.com"
+_HOSTED_KEY: Final = "your-api-key"
 _PATIENCE_S: Final = 40
 _OUTPUTS: Final = frozenset({"text", "json"})
 _READ_ONLY: Final = frozenset({"mermaid"})
@@ -27,12 +31,16 @@ Step = Block | KeyPress | None
 
 
 class Reader:
-    """Reads one page in `folder`. A server is where the page says: at 127.0.0.1:8080, which stands for a free port."""
+    """Reads one page in `folder`. A server is where the page says: at 127.0.0.1:8080, which stands for a free port.
+
+    So does the address of the hosted platform, which a stand-in plays.
+    """
 
     def __init__(self, page: Page, folder: Path) -> None:
         self._page = page
         self._folder = folder
         self._port = _free_port()
+        self._hosted = _HOSTED
         self._ids = Ids()
         self._said = ""
         self._shell = Shell(folder, self._environment())
@@ -40,7 +48,10 @@ class Reader:
 
     def read(self) -> None:
         """Do all that the page says; an `AssertionError` says where it is not so."""
-        try:
+        with ExitStack() as stack:
+            stack.callback(self._close)
+            if self._page.needs_hosted:
+                self._hosted = stack.enter_context(served(HostedPlatform().app()))
             if self._page.needs_server:
                 server = self._terminal("the server", "data-factory server")
                 self._wait(
@@ -49,10 +60,11 @@ class Reader:
             last: Block | None = None
             for step, following in pairwise([*self._page.steps, None]):
                 last = self._do(step, following, last)
-        finally:
-            for terminal in self._terminals.values():
-                terminal.close()
-            self._shell.close()
+
+    def _close(self) -> None:
+        for terminal in self._terminals.values():
+            terminal.close()
+        self._shell.close()
 
     def _do(self, step: Step, following: Step, last: Block | None) -> Block | None:
         """Do one thing; gives the block whose output may be shown next."""
@@ -99,11 +111,13 @@ class Reader:
             time.sleep(0.02)
 
     def _as_typed(self, text: str) -> str:
-        return self._ids.in_commands(text).replace(_ADDRESS, f"127.0.0.1:{self._port}")
+        text = self._ids.in_commands(text).replace(_ADDRESS, f"127.0.0.1:{self._port}")
+        return text.replace(_HOSTED, self._hosted).replace(_HOSTED_KEY, TOKEN) if self._page.needs_hosted else text
 
     def _as_shown(self, said: str) -> str:
         """What a program says, as the page has it: the usual port, somebody's folder, no space at the end of a line."""
-        said = said.replace(f"127.0.0.1:{self._port}", _ADDRESS).replace(str(self._folder), "/home/you")
+        said = said.replace(f"127.0.0.1:{self._port}", _ADDRESS).replace(self._hosted, _HOSTED)
+        said = said.replace(str(self._folder), "/home/you")
         return re.sub(r" +$", "", said, flags=re.MULTILINE)
 
     def _terminal(self, name: str, command: str) -> Terminal:
@@ -130,7 +144,7 @@ class Reader:
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "DATA_FACTORY_PORT": str(self._port),
-            "API_BASE_PATH": f"http://127.0.0.1:{self._port}",
+            **({} if self._page.needs_hosted else {"API_BASE_PATH": f"http://127.0.0.1:{self._port}"}),
         }
 
 
