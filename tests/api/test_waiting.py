@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.api.factory import Factory, Json, new_key, refused, step, told
-from tests.api.wire import Wire
+from tests.api.wire import Wire, wires
 from tests.running import Server
 
 AT_ONCE = 5.0
@@ -151,15 +151,13 @@ def test_what_is_handed_back_answers_who_waits(server: Server, factory: Factory)
 def test_each_of_those_who_wait_is_given_one_in_their_order(server: Server, factory: Factory) -> None:
     task, other = factory.task(), factory.task()
     job = factory.job(step(task))
-    wires = [Wire(server) for _ in range(3)]
-    for wire in wires:
-        claim(wire, other, task)
-        settle(factory, task)
-    runs = [factory.launch(job) for _ in range(3)]
-    answers = [wire.answer()[2]["data"] for wire in wires]
+    with wires(server, 3) as waiting:
+        for wire in waiting:
+            claim(wire, other, task)
+            settle(factory, task)
+        runs = [factory.launch(job) for _ in range(3)]
+        answers = [wire.answer()[2]["data"] for wire in waiting]
     assert [held["jobExecutionId"] for [held] in answers] == [run["id"] for run in runs]
-    for wire in wires:
-        wire.leave()
 
 
 def test_when_nothing_comes_it_says_so_in_the_end(server: Server, factory: Factory) -> None:
@@ -279,17 +277,15 @@ def test_what_was_handed_to_one_who_just_left_is_had_by_asking_again(server: Ser
 
 def test_many_wait_and_the_server_answers_others(server: Server, factory: Factory) -> None:
     tasks = [factory.task() for _ in range(5)]
-    wires = [Wire(server) for _ in range(100)]
-    for wire in wires:
-        claim(wire, *tasks)
-    settle(factory)
-    with at_once():
-        for _ in range(50):
-            told(factory.api.get("/tasks?size=1"))
-    jobs = [factory.job(step(task)) for task in tasks]
-    runs = {factory.launch(jobs[n % 5])["id"] for n in range(100)}
-    with at_once():
-        given = [wire.answer()[2]["data"] for wire in wires]
+    with wires(server, 100) as waiting:
+        for wire in waiting:
+            claim(wire, *tasks)
+        settle(factory)
+        with at_once():
+            for _ in range(50):
+                told(factory.api.get("/tasks?size=1"))
+        jobs = [factory.job(step(task)) for task in tasks]
+        runs = {factory.launch(jobs[n % 5])["id"] for n in range(100)}
+        with at_once():
+            given = [wire.answer()[2]["data"] for wire in waiting]
     assert {held["jobExecutionId"] for [held] in given} == runs
-    for wire in wires:
-        wire.leave()

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from tests.api.factory import NO_ID, Factory, Json, new_key, step, told
-from tests.api.wire import Wire
+from tests.api.wire import Wire, wires
 from tests.running import Server
 
 BODY = b'{"key":"%s"}'
@@ -146,16 +146,14 @@ def test_who_leaves_before_the_answer_has_still_asked(server: Server, factory: F
 
 
 def test_slow_clients_hold_up_nobody(server: Server, factory: Factory) -> None:
-    slow = [Wire(server) for _ in range(50)]
-    for number, wire in enumerate(slow):
-        head = wire.head("POST", "/tasks", Content_Length="1000")
-        wire.raw(head[:10] if number % 2 else head + b"{")
-    for _ in range(20):
-        answer = factory.api.get("/tasks?size=1")
-        told(answer)
-        assert answer.elapsed.total_seconds() < 2
-    for wire in slow:
-        wire.leave()
+    with wires(server, 50) as slow:
+        for number, wire in enumerate(slow):
+            head = wire.head("POST", "/tasks", Content_Length="1000")
+            wire.raw(head[:10] if number % 2 else head + b"{")
+        for _ in range(20):
+            answer = factory.api.get("/tasks?size=1")
+            told(answer)
+            assert answer.elapsed.total_seconds() < 2
 
 
 def test_a_request_may_come_byte_by_byte(server: Server) -> None:
@@ -181,14 +179,12 @@ def test_a_client_may_wait_for_leave_to_send(server: Server) -> None:
 
 def test_who_does_not_read_the_answer_holds_up_nobody(server: Server, factory: Factory) -> None:
     run = factory.launch(factory.job(step(factory.task())), big="x" * 5_000_000)
-    deaf = [Wire(server) for _ in range(5)]
-    for wire in deaf:
-        wire.send("GET", f"/job_executions/{run['id']}")
-    for _ in range(10):
-        assert factory.api.get("/tasks?size=1").elapsed.total_seconds() < 2
-    for wire in deaf:
-        assert wire.answer()[2]["id"] == run["id"]
-        wire.leave()
+    with wires(server, 5) as deaf:
+        for wire in deaf:
+            wire.send("GET", f"/job_executions/{run['id']}")
+        for _ in range(10):
+            assert factory.api.get("/tasks?size=1").elapsed.total_seconds() < 2
+        assert [wire.answer()[2]["id"] for wire in deaf] == [run["id"]] * 5
 
 
 def test_http_1_0_and_closing(server: Server) -> None:

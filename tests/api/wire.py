@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -69,3 +71,10 @@ class Wire:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.leave()
+
+
+@contextmanager
+def wires(server: Server, count: int) -> Iterator[list[Wire]]:
+    """Many connections."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(Wire(server)) for _ in range(count)]

@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 from data_factory.api.bodies import convert, encode, read_json
 from data_factory.api.presenting import Wire
 from data_factory.api.problems import Headers, InternalError, problem
-from data_factory.model.errors import DataFactoryError, FieldError, Invalid, TooLarge, Unauthorized
+from data_factory.model.errors import DataFactoryError, FieldError, Invalid, TooLarge, Unauthorized, Unavailable
 from data_factory.model.ids import ID_PATTERN, is_id
 from data_factory.service.commands import IdempotencyKey
 from data_factory.service.keys import Caller
@@ -317,6 +317,8 @@ class Resource:
             status, headers = endpoint.status, [_JSON, *call.answer_headers]
         except Disconnected:
             return
+        except asyncio.CancelledError:  # the server stops, and has waited long enough for the rest of the request
+            status, headers, body = problem(Unavailable("The platform is stopping: try again."), call.header(b"accept"))
         except DataFactoryError as error:
             status, headers, body = problem(error, call.header(b"accept"))
             headers += call.answer_headers
