@@ -30,6 +30,7 @@ from data_factory.cli.rendering import (
 )
 from data_factory.cli.waiting import Timeout, end_with, wait_for
 from data_factory.client import calls
+from data_factory.client.errors import NotFound
 from data_factory.model.resources import JobExecution, TaskExecution
 
 ExecutionId = Annotated[
@@ -137,7 +138,7 @@ def _job_keys(connection: Connection, ids: set[str]) -> dict[str, str]:
 def _execution(connection: Connection, execution: JobExecution) -> RenderableType:
     job = connection.ask(calls.get_job(execution.job_id)).value
     version = f", version {execution.job_version}" if execution.job_version else ""
-    tasks, more = connection.some(calls.list_task_executions(execution.id), MOST_TASKS)
+    tasks, more = _task_executions(connection, execution.id)
     given = {name: value for name, value in execution.input.items() if name != "context"}
     parts: list[RenderableType] = [
         card(
@@ -157,10 +158,19 @@ def _execution(connection: Connection, execution: JobExecution) -> RenderableTyp
         ),
     ]
     if tasks:
-        parts += ["", table(["TASK", "ATTEMPT", "STATUS", "TIME", "WORKER", ""], [_row(t.value) for t in tasks])]
+        parts += ["", table(["TASK", "ATTEMPT", "STATUS", "TIME", "WORKER", ""], map(_row, tasks))]
     if more:
         parts.append(Text(f"… and more than these {MOST_TASKS}", "dim"))
     return Group(*parts)
+
+
+def _task_executions(connection: Connection, execution_id: str) -> tuple[list[TaskExecution], bool]:
+    """The first task executions, and whether there are more; none from the hosted platform, which does not tell."""
+    try:
+        found, more = connection.some(calls.list_task_executions(execution_id), MOST_TASKS)
+    except NotFound:
+        return [], False
+    return [task.value for task in found], more
 
 
 def _row(task: TaskExecution) -> tuple[Any, ...]:

@@ -147,7 +147,9 @@ def _tell(connection: Connection, job: Answer[Job], verb: str, as_json: bool) ->
 
 
 def _jobs(jobs: list[Job]) -> Table:
-    rows = [(job.key, job.id, str(job.version), status(job.status), when(job.updated_at), job.title) for job in jobs]
+    rows = [
+        (job.key, job.id, str(job.version or ""), status(job.status), when(job.updated_at), job.title) for job in jobs
+    ]
     return table(["KEY", "ID", "VERSION", "STATUS", "UPDATED", "TITLE"], rows)
 
 
@@ -159,7 +161,7 @@ def _job(job: Job) -> RenderableType:
             "title": job.title,
             "description": job.description or None,
             "status": status(job.status),
-            "version": str(job.version),
+            "version": str(job.version) if job.version else None,
             "pipeline": job.pipeline_id,
             "time to run": f"{job.timeout_seconds} s" if job.timeout_seconds else "no limit",
             "created": moment(job.created_at),
