@@ -121,6 +121,12 @@ def test_completion_knows_the_commands(stranger: CommandLine) -> None:
     assert list(stranger.folder.iterdir()) == []
 
 
+def test_a_terminal_that_knows_ascii_only(cli: CommandLine) -> None:
+    assert "?" in cli("key", "list", PYTHONIOENCODING="ascii").out
+    cli("task", "create", "narrow", "--description", "é", "--json", PYTHONIOENCODING="ascii")
+    assert "é" in cli("task", "get", "narrow", "--json", PYTHONIOENCODING="ascii").out, "JSON is UTF-8 everywhere"
+
+
 WITHOUT_THE_SERVER = """
 import sys
 

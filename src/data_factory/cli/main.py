@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -77,6 +78,9 @@ app.command(short_help="See it all at work, from nothing to a result.")(demo)
 def main() -> None:
     """Run the command line, with the settings of `.env` where the environment does not have them."""
     load_dotenv(Path(".env"), interpolate=False)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no `…` is no reason to fail
     try:
         app()
     except Stop as error:
