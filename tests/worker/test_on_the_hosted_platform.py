@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from data_factory import TaskContext, task
+from data_factory.worker.errors import KeyRefused
 from data_factory.worker.worker import Worker
 from tests.standin.faults import Answer, Cut, FaultProxy, Hold, faulty
 from tests.standin.hosted import TOKEN, HostedPlatform, Stage, served
@@ -367,3 +368,14 @@ async def test_a_gateway_that_forbids_unknown_paths_is_no_refused_key(
     async with running(make_worker(address, power, clock=clock)):
         (done,) = await ended(hosted, execution_id)
     assert done["status"] == "COMPLETED"
+
+
+@pytest.mark.parametrize("refused", ["PATCH", "GET .*/poll"])
+async def test_a_key_that_is_refused_at_any_time_stops_it(
+    hosted: HostedPlatform, proxy: tuple[str, FaultProxy], clock: ManualClock, refused: str
+) -> None:
+    address, faults = proxy
+    faults.plan(refused, Answer(401))
+    hosted.enqueue(hosted.add_task("power"), {"power": 2})
+    with pytest.raises(KeyRefused, match="refuses the API key"):
+        await asyncio.wait_for(make_worker(address, power, clock=clock).run_async(), 20)

@@ -97,6 +97,10 @@ class Batched:
             await self._clock.sleep(self._backoff.pause(disappointments))
             disappointments += 1
 
+    async def close(self) -> None:
+        """Give up what is under way."""
+        await cancel(*self._set_aside)
+
     async def settle_claim(self) -> None:
         """After the long poll was given up: learn what it was given in the meantime, if anything."""
         if self._open_claim is None:
@@ -162,16 +166,13 @@ class Batched:
 
     async def report_forever(self) -> None:
         """Report whatever is ready in one call, and claim the next executions with it."""
-        try:
-            while True:
-                await self._runner.wait_over()
-                runs = self._runner.take_over(_MOST)
-                try:
-                    await self._report_and_claim(runs)
-                except ApiError:
-                    await self._report_apart(runs)
-        finally:
-            await cancel(*self._set_aside)
+        while True:
+            await self._runner.wait_over()
+            runs = self._runner.take_over(_MOST)
+            try:
+                await self._report_and_claim(runs)
+            except ApiError:
+                await self._report_apart(runs)
 
     async def _report_and_claim(self, runs: Sequence[Run]) -> None:
         slots = self._runner.slots

@@ -61,7 +61,6 @@ class Single:
         self._polling: asyncio.Task[TaskExecution] | None = None
         self._asked = False
         self._stopping = False
-        self._reporting: set[asyncio.Task[None]] = set()
         self._beats = True
         line.pace.enforced = True
 
@@ -78,6 +77,11 @@ class Single:
                 raise
             if not found:
                 self._runner.slots.give(1)
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        if self._polling is not None:
+            await cancel(self._polling)
 
     async def settle_claim(self) -> None:
         """A poll that is under way may be given work, which nobody else would get for as long as its lease: run it."""
@@ -128,14 +132,13 @@ class Single:
     async def report_forever(self) -> None:
         """Report each result as soon as it is there; one that takes long does not hold up the others."""
         try:
-            while True:
-                await self._runner.wait_over()
-                for run in self._runner.take_over(_MOST):
-                    reporting = asyncio.create_task(self._report(run))
-                    self._reporting.add(reporting)
-                    reporting.add_done_callback(self._reporting.discard)
-        finally:
-            await cancel(*self._reporting, *([self._polling] if self._polling else []))
+            async with asyncio.TaskGroup() as reports:
+                while True:
+                    await self._runner.wait_over()
+                    for run in self._runner.take_over(_MOST):
+                        reports.create_task(self._report(run))
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from failed
 
     async def _report(self, run: Run) -> None:
         if run.outcome is None or isinstance(run.outcome, HandedBack):

@@ -174,6 +174,7 @@ class Worker:
             await _first(self._drain(link, runner), *serving)
         finally:
             await cancel(claiming, *serving)
+            await link.close()
 
     async def _drain(self, link: Batched | Single, runner: Runner) -> None:
         """Let what runs end; when the grace is over, hand the rest back."""
