@@ -52,8 +52,7 @@ KNOWS_IDEMPOTENCY_KEYS: Final = Call(
 def create_task(definition: TaskLike, *, idempotency_key: str | None = None) -> Call[Task]:
     """Declare a custom task.
 
-    >>> create_task(TaskDefinition(key="example-task")).path
-    '/v1/data_factory/tasks'
+    >>> client.tasks.create({"key": "example-task", "retryCount": 3})  # doctest: +SKIP
     """
     return _create("tasks", definition, Task, idempotency_key)
 
@@ -197,6 +196,8 @@ def launch_job(
     """Run a job with this input. It is launched once, however often the request has to be repeated.
 
     Give an `idempotency_key` of your own to make the launch safe across restarts of your program too.
+
+    >>> client.job_executions.launch(job.id, {"power": 10}, idempotency_key="order-4711")  # doctest: +SKIP
     """
     given = dict(input or {})
     if flaw := first_flaw(given, "input"):
