@@ -175,3 +175,23 @@ async def test_whatever_fails_the_loop_tries_again(
 
 async def test_to_stop_what_was_not_started_is_to_do_nothing(here: Factory) -> None:
     await Timers(here.store, here.platform.dispatcher, lambda: here.now).stop()
+
+
+async def test_a_stop_in_the_moment_in_which_a_timer_is_noted_is_heard(here: Factory) -> None:
+    """`asyncio.wait_for` of Python 3.11 forgets that it was canceled when what it waits for has just happened."""
+    await here.launches(await here.job(step("first", await here.task()), timeoutSeconds=60))
+    looked = iter((None, asleep := asyncio.Event()))  # it looks at the clock twice before it sleeps
+
+    def clock() -> int:
+        if event := next(looked, None):
+            event.set()
+        return here.now
+
+    timers = Timers(here.store, here.platform.dispatcher, clock)
+    timers.start()
+    async with asyncio.timeout(10):
+        await asleep.wait()
+    timers.note(here.now + 1_000)
+    stopping = asyncio.create_task(timers.stop())
+    await asyncio.wait([stopping], timeout=5)
+    assert stopping.done()

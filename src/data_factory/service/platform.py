@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Final
 
 from data_factory.model.ids import IdMaker, NewId
@@ -17,8 +18,12 @@ from data_factory.service.timers import Timers
 from data_factory.service.waiting_room import WaitingRoom
 from data_factory.store.promises import Reads, Store
 
+log = logging.getLogger(__name__)
+
 SPARED_MS: Final = 10_000
 """How long a worker is given, after a start, to be heard again: while the platform was down, it could not be."""
+
+RETRY_S: Final = 1.0
 
 
 class Platform:
@@ -47,13 +52,16 @@ class Platform:
         """Begin; returns the admin key that the very first start makes (see `Keys.prepare`)."""
         made = await self.keys.prepare(fixed_key)
         await self.store.write(lambda transaction: transaction.spare_leases(self._clock(), SPARED_MS))
-        await self._fill(tuple(await self.store.read(_waiting_pipelines)))
+        if waiting := await self.store.read(_waiting_pipelines):
+            await self.dispatcher.submit(FillSlots(tuple(waiting)))
         self.timers.start()
         return made
 
     async def stop(self) -> None:
         """Finish what was asked, and close the store. Whoever still waits is answered."""
         await self.timers.stop()
+        for filling in self._filling:  # the next start fills what this leaves
+            filling.cancel()
         await self.dispatcher.stop()
         await self.store.close()
 
@@ -65,13 +73,23 @@ class Platform:
             self.room.wake(execution_id)
         self.timers.note(effects.next_timer)
         if effects.unfilled:
-            task = asyncio.create_task(self._fill(effects.unfilled))
-            self._filling.add(task)
-            task.add_done_callback(self._filling.discard)
+            self._fill_later(effects.unfilled)
+
+    def _fill_later(self, pipeline_ids: tuple[str, ...]) -> None:
+        filling = asyncio.create_task(self._fill(pipeline_ids))
+        self._filling.add(filling)
+        filling.add_done_callback(self._filling.discard)
 
     async def _fill(self, pipeline_ids: tuple[str, ...]) -> None:
-        if pipeline_ids:
-            await self.dispatcher.submit(FillSlots(pipeline_ids))
+        """Start what one transaction has left. Nobody else would, if nothing more happens in these pipelines."""
+        while True:
+            try:
+                await self.dispatcher.submit(FillSlots(pipeline_ids))
+            except Exception:
+                log.exception("the slots of %d pipelines could not be filled; trying again", len(pipeline_ids))
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
 
 
 async def _waiting_pipelines(reads: Reads) -> list[str]:

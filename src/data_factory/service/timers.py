@@ -45,8 +45,7 @@ class Timers:
         """End the loop."""
         if self._loop is not None:
             self._loop.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._loop
+            await asyncio.wait([self._loop])
 
     async def run_once(self) -> None:
         """Do all that is due now, and find out when the next is."""
@@ -68,8 +67,9 @@ class Timers:
         while self._next is None or self._clock() < self._next:
             ahead = LOOK_AT_CLOCK_S if self._next is None else (self._next - self._clock()) / 1000
             self._earlier.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._earlier.wait(), min(ahead, LOOK_AT_CLOCK_S))
+            with contextlib.suppress(TimeoutError):  # not `wait_for`: that of Python 3.11 may miss its own cancel
+                async with asyncio.timeout(min(ahead, LOOK_AT_CLOCK_S)):
+                    await self._earlier.wait()
 
 
 async def _next_timer(reads: Reads) -> int | None:
