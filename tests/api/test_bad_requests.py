@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.factory import NO_ID, Factory, new_key, paths_of, refused, told
+from tests.api.factory import NO_ID, Factory, new_key, paths_of, refused, step, told
 from tests.running import Server
 
 MANY = {
@@ -111,6 +111,16 @@ def test_all_that_is_wrong_is_told_at_once(api: httpx.Client, what: str) -> None
     problem = refused(api.request(method, path, content=json.dumps(None if body is ... else body)), 400, "invalid")
     assert paths_of(problem) == paths
     assert all(error["message"] for error in problem["errors"])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", " ", "\u2028", "\x1c"])
+def test_a_name_ends_where_it_ends(factory: Factory, end: str) -> None:
+    refused(factory.api.post("/tasks", json={"key": new_key() + end}), 400, "invalid")
+    task = factory.task()
+    given = {"key": new_key() + end, "pipelineId": NO_ID + end, "tasks": [step(task, "first" + end)]}
+    problem = refused(factory.api.post("/jobs", json=given), 400, "invalid")
+    assert paths_of(problem) == {"key", "pipelineId", "tasks[0].taskReferenceName"}
+    refused(factory.api.post("/task_executions/claim", json={"taskIds": [task["id"] + end]}), 400, "invalid")
 
 
 BROKEN = {

@@ -6,7 +6,7 @@ API (`isOptional`, `input`, `output`). Answers use the API's.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -16,11 +16,14 @@ from data_factory.model.status import JobStatus
 TimeoutPolicy = Literal["RETRY", "TIME_OUT_WF", "ALERT_ONLY"]
 RetryLogic = Literal["FIXED", "LINEAR_BACKOFF", "EXPONENTIAL_BACKOFF"]
 
-Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="Letters, digits, `_` and `-`; up to 100.")]
+# `$` alone would let a line feed follow.
+_NAME: Final = r"^[A-Za-z0-9_-]{1,100}$(?!\n)"
+
+Key = Annotated[str, Meta(pattern=_NAME, description="Letters, digits, `_` and `-`; up to 100.")]
 Text = Annotated[str, Meta(max_length=10_000)]
 Title = Annotated[str, Meta(max_length=500)]
 Seconds = Annotated[int, Meta(ge=0, le=10_000_000, description="Seconds; 0 is no limit.")]
-Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$")]
+Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)", description="24 hexadecimal digits.")]
 
 
 class InputOutputKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,7 +62,7 @@ class JobTask(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields
 
     name: Annotated[str, Meta(min_length=1, max_length=300)]
     task_reference_name: Annotated[
-        str, Meta(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="Unique in the job; the name used in expressions.")
+        str, Meta(pattern=_NAME, description="Unique in the job; the name used in expressions.")
     ]
     type: Literal["SUB_WORKFLOW"] = "SUB_WORKFLOW"
     description: Text = ""
@@ -72,7 +75,7 @@ class JobTaskBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fi
 
     name: Annotated[str, Meta(min_length=1, max_length=300)]
     task_reference_name: Annotated[
-        str, Meta(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="Unique in the job; the name used in expressions.")
+        str, Meta(pattern=_NAME, description="Unique in the job; the name used in expressions.")
     ]
     type: Literal["SUB_WORKFLOW"] = "SUB_WORKFLOW"
     description: Text = ""
