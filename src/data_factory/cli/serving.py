@@ -67,6 +67,7 @@ async def _serve(platform: Platform, listener: socket.socket, address: str, data
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
@@ -108,8 +109,11 @@ class _Server(uvicorn.Server):
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     """A socket that listens, so that an address that is taken is known before anything else is done."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family, backlog=2048) as listener:
-        listener.set_inheritable(True)
+    # asyncio turns Nagle's algorithm off only where the socket says that it is TCP.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
         yield listener
 
 
