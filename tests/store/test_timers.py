@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from data_factory.model.records import IdempotencyRecord
 from data_factory.store.promises import Store, Transaction
 from tests.store.conftest import House
-from tests.store.rows import NOW, attempt, claimed, done, ended, execution, ids, keep, new_id, started
+from tests.store.rows import ALL, NOW, attempt, claimed, done, ended, execution, ids, keep, new_id, started
 
 pytestmark = pytest.mark.anyio
 
@@ -90,6 +90,46 @@ async def test_old_idempotency_keys_are_forgotten_in_the_end_and_young_ones_are_
         assert rounds < 250
         await store.write(partial(remember, row=replace(young, key=f"more-{rounds}")))
     assert await store.read(lambda reads: reads.idempotency_keys(pairs)) == [young]
+
+
+GRACE = 10_000
+
+
+@pytest.mark.parametrize(
+    ("ends", "length", "then"),
+    [
+        (-5_000, 60_000, GRACE),  # it ended while nobody could hear its worker
+        (5_000, 60_000, GRACE),  # it is about to
+        (GRACE, 60_000, GRACE),
+        (30_000, 60_000, 30_000),  # there is time enough
+        (-5_000, 2_000, 2_000),  # no longer than it ever was
+        (3_000, 2_000, 3_000),
+    ],
+)
+async def test_a_lease_is_spared(store: Store, house: House, ends: int, length: int, then: int) -> None:
+    run = started(execution(house.job))
+    held = claimed(attempt(run, house.task.id), lease_ms=length, lease_expires_at=NOW + ends, timer_at=NOW + ends)
+    await keep(store, run, held)
+    await store.write(lambda t: t.spare_leases(NOW, GRACE))
+    spared = replace(held, lease_expires_at=NOW + then, timer_at=NOW + then)
+    assert await store.read(lambda reads: reads.task_execution(house.account.id, held.id)) == spared
+    await store.write(lambda t: t.spare_leases(NOW, GRACE))
+    assert await next_timer(store) == NOW + then
+
+
+async def test_only_leases_are_spared(store: Store, house: House) -> None:
+    run = started(execution(house.job), deadline_at=NOW - 1)
+    retry = attempt(run, house.task.id, available_at=NOW - 1, timer_at=NOW - 1)
+    unclaimed = attempt(run, house.task.id, path="second", poll_timeout_at=NOW - 1, timer_at=NOW - 1)
+    late = claimed(
+        attempt(run, house.task.id, path="third"), lease_expires_at=NOW - 1, timeout_at=NOW - 2, timer_at=NOW - 2
+    )
+    over = done(claimed(attempt(run, house.task.id, path="fourth")))
+    await keep(store, run, retry, unclaimed, late, over)
+    await store.write(lambda t: t.spare_leases(NOW, GRACE))
+    found = await store.read(lambda reads: reads.task_executions_of_job(house.account.id, run.id, ALL))
+    assert found == [retry, unclaimed, replace(late, lease_expires_at=NOW + GRACE), over]
+    assert await next_timer(store) == NOW - 2
 
 
 async def next_timer(store: Store) -> int | None:
