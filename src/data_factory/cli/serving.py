@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -56,9 +57,8 @@ def _run(listener: socket.socket, address: str, data_dir: Path, key: str | None)
 
 
 async def _serve(platform: Platform, listener: socket.socket, address: str, data_dir: Path, key: str | None) -> None:
-    made = await platform.start(key)
+    made = await platform.start(key, partial(keep_key, data_dir))
     if made is not None:
-        keep_key(data_dir, made)
         typer.echo(f"Your API key, shown this once (and kept in {data_dir / 'admin-key'}):\n\n    {made}\n")
         sys.stdout.flush()
     announce(address, data_dir)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
 
-from data_factory.model.errors import NotFound, Unauthorized
+from data_factory.model.errors import FieldError, Invalid, NotFound, Unauthorized
 from data_factory.model.ids import NewId
 from data_factory.model.records import AccountRecord, ApiKeyRecord, PipelineRecord
 from data_factory.service.clock import Clock
@@ -17,10 +17,12 @@ from data_factory.service.paging import Part
 from data_factory.store.promises import Store, Transaction
 
 PREFIX: Final = "df_"
-ENVIRONMENT: Final = "environment"
+ENVIRONMENT: Final = "DATA_FACTORY_API_KEY"
 """The title of the key that `DATA_FACTORY_API_KEY` sets."""
 
 _REMEMBERED: Final = 10_000
+
+Keep = Callable[[str], None]
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -38,14 +40,16 @@ class Keys:
         self._clock = clock
         self._new_id = new_id
         self._callers: dict[str, Caller] = {}
+        self._revocations = 0
 
-    async def prepare(self, fixed: str | None) -> str | None:
+    async def prepare(self, fixed: str | None, keep: Keep | None = None) -> str | None:
         """Make the account, its default pipeline and its first key, if this is the first start.
 
         `fixed` is a key that is to be valid (and replaces the one given so before); without it the first start makes
-        one, which is returned, now and never again.
+        one, which is returned, now and never again. `keep` is given it before it counts: whoever dies in between has
+        it already.
         """
-        return await self._store.write(lambda transaction: self._prepare(transaction, fixed))
+        return await self._store.write(lambda transaction: self._prepare(transaction, fixed, keep))
 
     async def caller(self, key: str) -> Caller:
         """Whose key this is.
@@ -56,16 +60,24 @@ class Keys:
         hash = _hash(key)
         caller = self._callers.get(hash)
         if caller is None:
+            revocations = self._revocations
             record = await self._store.read(lambda reads: reads.api_key_by_hash(hash))
             if record is None:
                 raise Unauthorized("The API key is not valid: it is not known, or it was revoked.")
             caller = Caller(record.account_id, record.id)
-            if len(self._callers) < _REMEMBERED:
+            # What was revoked while it was looked up must not be remembered.
+            if revocations == self._revocations and len(self._callers) < _REMEMBERED:
                 self._callers[hash] = caller
         return caller
 
     async def create(self, account_id: str, title: str) -> tuple[ApiKeyRecord, str]:
-        """A new key, and its record."""
+        """A new key, and its record.
+
+        Raises:
+            Invalid: the title is that of the key which the environment sets.
+        """
+        if title == ENVIRONMENT:
+            raise Invalid(errors=(FieldError("title", f"{ENVIRONMENT} is the title of the key that it sets"),))
         record, key = self._made(account_id, title, PREFIX + secrets.token_urlsafe(32))
         await self._store.write(lambda transaction: transaction.insert_api_key(record))
         return record, key
@@ -89,10 +101,11 @@ class Keys:
             return record
 
         record = await self._store.write(work)
+        self._revocations += 1
         self._callers.pop(record.hash, None)
         return record
 
-    def _prepare(self, transaction: Transaction, fixed: str | None) -> Awaitable[str | None]:
+    def _prepare(self, transaction: Transaction, fixed: str | None, keep: Keep | None) -> Awaitable[str | None]:
         async def work() -> str | None:
             account = await transaction.first_account()
             first = account is None
@@ -105,6 +118,8 @@ class Keys:
                 return None
             record, key = self._made(account.id, "admin", PREFIX + secrets.token_urlsafe(32))
             await transaction.insert_api_key(record)
+            if keep is not None:
+                keep(key)
             return key
 
         return work()

@@ -13,7 +13,7 @@ from data_factory.service.clock import Clock, SteadyClock
 from data_factory.service.commands import FillSlots
 from data_factory.service.dispatcher import Dispatcher
 from data_factory.service.executions import Executions
-from data_factory.service.keys import Keys
+from data_factory.service.keys import Keep, Keys
 from data_factory.service.timers import Timers
 from data_factory.service.waiting_room import WaitingRoom
 from data_factory.store.promises import Reads, Store
@@ -48,9 +48,9 @@ class Platform:
         self.keys = Keys(store, clock, self.new_id)
         self._filling: set[asyncio.Task[None]] = set()
 
-    async def start(self, fixed_key: str | None = None) -> str | None:
+    async def start(self, fixed_key: str | None = None, keep: Keep | None = None) -> str | None:
         """Begin; returns the admin key that the very first start makes (see `Keys.prepare`)."""
-        made = await self.keys.prepare(fixed_key)
+        made = await self.keys.prepare(fixed_key, keep)
         await self.store.write(lambda transaction: transaction.spare_leases(self._clock(), SPARED_MS))
         if waiting := await self.store.read(_waiting_pipelines):
             await self.dispatcher.submit(FillSlots(tuple(waiting)))
