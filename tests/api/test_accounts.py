@@ -88,6 +88,11 @@ def test_a_key_can_end_itself(server: Server, api: httpx.Client) -> None:
         refused(mine.get("/tasks"), 401, "unauthorized")
 
 
+def test_no_key_can_be_taken_for_that_of_the_environment(api: httpx.Client) -> None:
+    problem = refused(api.post("/api_keys", json={"title": "DATA_FACTORY_API_KEY"}), 400, "invalid")
+    assert paths_of(problem) == {"title"}
+
+
 def test_the_environment_may_go_back_to_an_older_key(tmp_path: Any) -> None:
     one, other = "the-first-key-of-all", "the-second-key-of-all"
     server = Server(tmp_path / "data")
