@@ -43,6 +43,8 @@ Handler = Callable[..., Awaitable[Wire]]
 
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\b")
 _JSON: Final = (b"content-type", b"application/json")
+_NO_STORE: Final = (b"cache-control", b"no-store")
+"""An answer is for who asked, and for now: a cache that gave a poll's answer twice would give its work twice."""
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -259,6 +261,8 @@ class Endpoint(msgspec.Struct, frozen=True):
             return _encoder.encode(await self.handler(call, self.body()))
         value = read_json(call.raw)
         if self.echoes and isinstance(value, dict):
+            if value.get("id", call.path["id"]) != call.path["id"]:
+                raise Invalid(errors=(FieldError("id", "is not the id of the path"),))
             value = {name: member for name, member in value.items() if name not in self.echoes}
         return _encoder.encode(await self.handler(call, convert(value, self.body, len(call.raw))))
 
@@ -330,7 +334,7 @@ class Resource:
 
 async def respond(send: Send, status: int, headers: Headers, body: bytes) -> None:
     """Send an answer."""
-    headers.append((b"content-length", b"%d" % len(body)))
+    headers += [_NO_STORE, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

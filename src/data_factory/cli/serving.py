@@ -17,6 +17,7 @@ import typer
 import uvicorn
 
 from data_factory.api.application import application
+from data_factory.api.bounded_http import BoundedHttp
 from data_factory.cli.credentials import announce, keep_key
 from data_factory.service.platform import Platform
 from data_factory.store.promises import StoreUnavailable
@@ -64,6 +65,7 @@ async def _serve(platform: Platform, listener: socket.socket, address: str, data
     announce(address, data_dir)
     config = uvicorn.Config(
         application(platform),
+        http=BoundedHttp,
         lifespan="off",
         log_config=None,
         access_log=False,
