@@ -33,7 +33,7 @@ async def test_a_change_is_not_half_made(store: Store, house: House, place: Plac
 
 
 async def test_what_was_kept_before_is_there_after_and_when_opened_again(place: Place) -> None:
-    store = place.open()
+    store = await place.open()
     house = await furnish(store)
     before, during, after = (execution(house.job) for _ in range(3))
     await keep(store, before)
@@ -41,7 +41,7 @@ async def test_what_was_kept_before_is_there_after_and_when_opened_again(place: 
         await keep(store, during)
     await keep(store, after)
     await store.close()
-    again = place.open()
+    again = await place.open()
     assert await kept(again, house) == [after.id, before.id]
     await again.close()
 

@@ -28,6 +28,9 @@ from data_factory.store.sqlite.lock import DirectoryInUse, DirectoryLock
 log = logging.getLogger("data_factory.server")
 
 GRACE_S = 10
+KEEP_ALIVE_S = 75
+"""Longer than clients and load balancers keep a connection that is idle: whoever closes it first must not be us, or a
+request that is just being sent is lost."""
 
 
 class CannotStart(Exception):
@@ -72,6 +75,7 @@ async def _serve(platform: Platform, listener: socket.socket, address: str, data
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     http = _Server(config, platform)
     log.info("Data Factory %s listens on %s, data in %s", version("data-factory"), address, data_dir)
