@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -27,7 +28,7 @@ from typing import Any, Protocol
 import msgspec
 
 from data_factory.engine.interpolation import MAX_NESTING, Expression, NestedTooDeep, parse
-from data_factory.engine.paths import WORKFLOW, PathError, compile_path
+from data_factory.engine.paths import MAX_STEPS, WORKFLOW, Lookup, PathError, compile_path
 from data_factory.model.errors import FieldError, Invalid
 
 MAX_DEPTH = 100
@@ -38,6 +39,51 @@ _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 class ExpressionErrors(Invalid):
     """The expressions are not valid."""
+
+
+class ValueTooLarge(Exception):
+    """The value would be larger than it may be."""
+
+
+class Room:
+    """How much larger a value may become, in characters of JSON."""
+
+    __slots__ = ("_left", "_size")
+
+    def __init__(self, size: int) -> None:
+        self._left = self._size = size
+
+    def take(self, length: int) -> None:
+        """A text of this length is made; raises `ValueTooLarge` when there is no room for it."""
+        self._left -= length
+        if self._left < 0:
+            raise ValueTooLarge
+
+    def hold(self, value: Any) -> None:
+        """Raise `ValueTooLarge` when a value surely has more characters; it looks at no more than there is room for.
+
+        Parts of a value that are the same object take no memory again, but each is written again.
+        """
+        if self._size == sys.maxsize:
+            return
+        left = self._size
+        waiting = [value]
+        while waiting:
+            one = waiting.pop()
+            match one:
+                case str():
+                    left -= len(one) + 2
+                case dict():
+                    left -= 1 + 2 * len(one)
+                    waiting += one.keys()
+                    waiting += one.values()
+                case list():
+                    left -= 1 + len(one)
+                    waiting += one
+                case _:
+                    left -= 1
+            if left < 0:
+                raise ValueTooLarge
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +103,30 @@ class Template:
     """A JSON value with expressions in it, compiled.
 
     `reads` names the tasks that evaluating may read, `reads_all` says that it may be any, and `reads_workflow` whether
-    `workflow` is read. `mentions` lists the same for each expression, in the order of the value.
+    `workflow` is read. `mentions` lists the same for each expression, in the order of the value. `copies` is how many
+    times what is read may stand in the value, at the most.
     """
 
     reads: frozenset[str]
     reads_all: bool
     reads_workflow: bool
     mentions: tuple[Mention, ...]
+    copies: int
     _root: _Node
 
-    def resolve(self, scope: Mapping[str, Any]) -> Any:
+    def resolve(self, scope: Mapping[str, Any], size: int = sys.maxsize) -> Any:
         """The value with each expression replaced by what it reads in `scope`.
+
+        Raises `ValueTooLarge` rather than give a value that, as JSON, has more than `size` characters: what is put
+        together from a large input many times over must not fill the memory first.
 
         `scope` is `{"workflow": {…}, "<reference>": {"input": …, "output": …, "status": …}, …}`. Parts of the scope and
         of the template stand in the result as they are, not copied: do not change it in place.
         """
-        return self._root.resolve(scope)
+        room = Room(size)
+        value = self._root.resolve(scope, room)
+        room.hold(value)
+        return value
 
 
 def compile_template(value: Any, path: str = "") -> Template:
@@ -87,6 +141,7 @@ def compile_template(value: Any, path: str = "") -> Template:
         reads_all=None in names,
         reads_workflow=compiler.reads_workflow,
         mentions=tuple(compiler.mentions),
+        copies=compiler.copies,
         _root=root,
     )
 
@@ -94,14 +149,14 @@ def compile_template(value: Any, path: str = "") -> Template:
 class _Node(Protocol):
     """A part of a template; `engine.paths` has two more: `Lookup` and `Query`."""
 
-    def resolve(self, scope: Mapping[str, Any]) -> Any: ...
+    def resolve(self, scope: Mapping[str, Any], room: Room) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Constant:
     value: Any
 
-    def resolve(self, scope: Mapping[str, Any]) -> Any:  # noqa: ARG002
+    def resolve(self, scope: Mapping[str, Any], room: Room) -> Any:  # noqa: ARG002
         return self.value
 
 
@@ -112,10 +167,10 @@ class _Object:
     constants: dict[str, Any]
     nodes: tuple[tuple[str, _Node], ...]
 
-    def resolve(self, scope: Mapping[str, Any]) -> dict[str, Any]:
+    def resolve(self, scope: Mapping[str, Any], room: Room) -> dict[str, Any]:
         resolved = self.constants.copy()
         for key, node in self.nodes:
-            resolved[key] = node.resolve(scope)
+            resolved[key] = node.resolve(scope, room)
         return resolved
 
 
@@ -123,16 +178,20 @@ class _Object:
 class _Array:
     nodes: tuple[_Node, ...]
 
-    def resolve(self, scope: Mapping[str, Any]) -> list[Any]:
-        return [node.resolve(scope) for node in self.nodes]
+    def resolve(self, scope: Mapping[str, Any], room: Room) -> list[Any]:
+        return [node.resolve(scope, room) for node in self.nodes]
 
 
 @dataclass(frozen=True, slots=True)
 class _Text:
     parts: tuple[str | _Node, ...]
 
-    def resolve(self, scope: Mapping[str, Any]) -> str:
-        return "".join([part if isinstance(part, str) else _as_text(part.resolve(scope)) for part in self.parts])
+    def resolve(self, scope: Mapping[str, Any], room: Room) -> str:
+        texts = []
+        for part in self.parts:
+            texts.append(part if isinstance(part, str) else _as_text(part.resolve(scope, room)))
+            room.take(len(texts[-1]))
+        return "".join(texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +201,8 @@ class _Quoted:
     node: _Node
     quote: str
 
-    def resolve(self, scope: Mapping[str, Any]) -> str:
-        escaped = _quoted(_as_text(self.node.resolve(scope)))[1:-1]
+    def resolve(self, scope: Mapping[str, Any], room: Room) -> str:
+        escaped = _quoted(_as_text(self.node.resolve(scope, room)))[1:-1]
         return escaped if self.quote == '"' else escaped.replace('\\"', '"').replace("'", "\\'")
 
 
@@ -154,8 +213,8 @@ class _Dynamic:
     source: _Text
     reference: str | None
 
-    def resolve(self, scope: Mapping[str, Any]) -> Any:
-        source = self.source.resolve(scope).strip()
+    def resolve(self, scope: Mapping[str, Any], room: Room) -> Any:
+        source = self.source.resolve(scope, room).strip()
         if not source:
             return ""
         try:
@@ -164,7 +223,7 @@ class _Dynamic:
             return None
         if self.reference is not None and path.references != {self.reference}:
             return None
-        return path.resolve(scope)
+        return path.resolve(scope, room)
 
 
 def _as_text(value: Any) -> str:
@@ -187,6 +246,7 @@ class _Compiler:
     errors: list[FieldError] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
     reads_workflow: bool = False
+    copies: int = 0
 
     def value(self, value: Any, path: str, depth: int) -> _Node:
         match value:
@@ -235,11 +295,13 @@ class _Compiler:
             shown = text if len(text) <= 200 else f"{text[:200]}…"
             self.errors.append(FieldError(path, f"{shown} is not a valid expression: {error}"))
             return _Constant(None)
+        self.copies += 1 if isinstance(compiled, Lookup) else MAX_STEPS
         for reference in sorted(compiled.references):
             self.mention(reference, text, path)
         return compiled
 
     def dynamic(self, expression: Expression, path: str) -> _Node:
+        self.copies += MAX_STEPS
         written = [part if isinstance(part, str) else "" for part in expression.parts]
         begin = _BEGINNING.match(written[0])
         names_more = "$" in "".join(written)[begin.end() if begin else 0 :]
