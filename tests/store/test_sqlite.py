@@ -80,6 +80,16 @@ def test_the_directory_is_for_its_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
 
 
+async def test_the_database_is_for_its_owner_only_in_any_directory(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    store = SqliteStore(tmp_path)
+    await furnish(store)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    assert set(modes) >= {FILE_NAME, f"{FILE_NAME}-wal"}
+    assert set(modes.values()) == {0o600}
+    await store.close()
+
+
 @pytest.mark.parametrize("odd", ["no database", "a directory"])
 def test_a_file_that_is_no_database_is_refused_by_its_name(tmp_path: Path, path: Path, odd: str) -> None:
     if odd == "a directory":
@@ -209,7 +219,7 @@ def test_every_statement_is_used() -> None:
 
 
 QUESTIONS = [name for name, sql in statements().items() if not name.startswith("insert_")]
-SMALL = {"first_account"}
+SMALL = {"first_account", "write_nothing_new"}
 """May look at a whole table, because it is small."""
 SORTED = {"jobs_using_task", "task_executions_of_job", "pending_job_executions", "claimable_task_executions"}
 """Sort what they have found, because it is little: ids, or a few rows of each of a few."""

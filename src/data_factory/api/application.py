@@ -63,6 +63,7 @@ def application(platform: Platform) -> Starlette:
 
     async def ready(request: Request) -> Response:
         try:
+            await platform.dispatcher.check()
             await platform.store.read(lambda reads: reads.first_account())
         except Unavailable as error:
             return _refusal(error, request)

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -41,7 +41,7 @@ MAX_OFFSET: Final = 10_000
 
 Handler = Callable[..., Awaitable[Wire]]
 
-_WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\b")
+_WAIT: Final = re.compile(r"(?i)(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\b")
 _JSON: Final = (b"content-type", b"application/json")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 """An answer is for who asked, and for now: a cache that gave a poll's answer twice would give its work twice."""
@@ -77,7 +77,7 @@ class Call:
     def __init__(self, scope: Scope, receive: Receive, platform: Platform) -> None:
         self.platform = platform
         self.path: Mapping[str, str] = scope.get("path_params", {})
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.headers = _joined(scope["headers"])
         self.method: str = scope["method"]
         self.url: str = scope["path"]
         self.answer_headers: Headers = []
@@ -227,6 +227,14 @@ class Call:
 
 def _too_large() -> TooLarge:
     return TooLarge(f"The body has more than {MAX_BODY_BYTES} bytes.")
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The headers by name; the lines of one name as one, as HTTP has it (RFC 9110, 5.3)."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        found[name] = found[name] + b", " + value if name in found else value
+    return found
 
 
 class Disconnected(Exception):

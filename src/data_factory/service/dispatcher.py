@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 MAX_BATCH: Final = 256
 MAX_QUEUED: Final = 20_000
 
+MOMENT_S: Final = 5.0
+"""After a write that failed, for how long nobody tries another only to find out."""
+
 Queued = tuple[Command, "asyncio.Future[Any]"]
 
 
@@ -40,6 +43,7 @@ class Dispatcher:
         self._graphs = Graphs()
         self._queue: deque[Queued] = deque()
         self._worker: asyncio.Task[None] | None = None
+        self._failed_at: float | None = None
         self.batches = 0
         self.commands = 0
 
@@ -57,6 +61,19 @@ class Dispatcher:
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
         return await future
+
+    async def check(self) -> None:
+        """Make sure that commands can be kept. As long as they could be, that costs nothing.
+
+        Raises:
+            Unavailable: the store cannot keep anything, or could not a moment ago.
+        """
+        if self._failed_at is None:
+            return
+        if asyncio.get_running_loop().time() - self._failed_at < MOMENT_S:
+            raise StoreUnavailable
+        await self._store.write(lambda transaction: transaction.write_nothing_new())
+        self._can_keep()
 
     async def stop(self) -> None:
         """Carry out what was submitted, and return."""
@@ -79,7 +96,7 @@ class Dispatcher:
             )
         except Exception as error:
             if isinstance(error, StoreUnavailable) or len(batch) == 1:
-                log.error("%d commands could not be kept", len(batch), exc_info=error)
+                self._cannot_keep(error)
                 for _, future in batch:
                     _answer(future, error)
             else:  # one of them is the cause: the others must not suffer
@@ -87,6 +104,7 @@ class Dispatcher:
                 for one in batch:
                     await self._carry_out([one])
             return
+        self._can_keep()
         self.batches += 1
         self.commands += len(batch)
         for (_, future), answer in zip(batch, done.answers, strict=True):
@@ -95,6 +113,20 @@ class Dispatcher:
             self._on_effects(done.effects)
         except Exception:
             log.exception("what a batch has done could not be told to those who wait for it")
+
+    def _cannot_keep(self, error: Exception) -> None:
+        """Log it; an outage is logged when it begins, or it would fill the disk that is full."""
+        if not isinstance(error, StoreUnavailable):
+            log.error("a command could not be kept", exc_info=error)
+            return
+        if self._failed_at is None:
+            log.error("the store cannot keep anything: %s", error.__cause__ or error)
+        self._failed_at = asyncio.get_running_loop().time()
+
+    def _can_keep(self) -> None:
+        if self._failed_at is not None:
+            self._failed_at = None
+            log.info("the store can keep what is asked again")
 
 
 def _answer(future: asyncio.Future[Any], answer: Any) -> None:

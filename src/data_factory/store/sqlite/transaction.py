@@ -93,6 +93,9 @@ class SqliteTransaction:
     async def first_account(self) -> AccountRecord | None:
         return self._one(AccountRecord, "first_account")
 
+    async def write_nothing_new(self) -> None:
+        self._execute("write_nothing_new")
+
     async def insert_account(self, account: AccountRecord) -> None:
         self._execute("insert_account", **_as_dict(account))
 

@@ -1,3 +1,6 @@
+-- name: write_nothing_new
+UPDATE accounts SET title = title;
+
 -- name: insert_account
 INSERT INTO accounts (id, title, created_at) VALUES (:id, :title, :created_at);
 
