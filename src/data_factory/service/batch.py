@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from heapq import heappop, heappush
 from typing import Any, Final
 
 import msgspec
@@ -39,7 +40,7 @@ from data_factory.service.commands import (
     Resize,
 )
 from data_factory.service.graphs import Graphs
-from data_factory.service.world import World
+from data_factory.service.world import JOB, TASK, World
 from data_factory.store.promises import Transaction
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class _Batch:
                     self.world.resized[command.pipeline.id] = command.pipeline
                     return command.pipeline
                 case FireTimers():
-                    return self._fire(command)
+                    return self._fire()
                 case FillSlots():
                     return None
         except DataFactoryError as error:
@@ -234,18 +235,22 @@ class _Batch:
         self.world.apply(outcome)
         return outcome.execution
 
-    def _fire(self, fire: FireTimers) -> bool:
+    def _fire(self) -> bool:
         """Do what is due, in the order in which it came due; True when there may be more."""
-        for kind, id in self.world.due:
-            if kind == "task":
-                due = self.world.task_executions.now[id]
-                if due.timer_at is not None and due.timer_at <= self.now:
-                    self._guarded(due.job_execution_id, decider.expire, due, self.now, self.new_id)
-            else:
-                deadline = self.world.executions.now[id].deadline_at
-                if deadline is not None and deadline <= self.now:
+        due = self.world.due.copy()
+        while due:
+            at, kind, id = heappop(due)
+            if kind == JOB:
+                if self.world.executions.now[id].deadline_at == at:
                     self._guarded(id, decider.expire_job, self.world.active_of(id), self.now)
-        return fire.limit in Counter(kind for kind, _ in self.world.due).values()
+                continue
+            row = self.world.task_executions.now[id]
+            if row.timer_at == at:
+                self._guarded(row.job_execution_id, decider.expire, row, self.now, self.new_id)
+                after = self.world.task_executions.now[id]
+                if after is not row and after.timer_at is not None and (after.timer_at, TASK) <= self.world.due_until:
+                    heappush(due, (after.timer_at, TASK, id))
+        return self.world.more_due
 
     def start(self, execution: JobExecutionRecord) -> None:
         """Give a slot to an execution."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
-from typing import Generic, Literal, TypeVar
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -25,7 +24,10 @@ from data_factory.service.commands import Cancel, Claim, Command, FillSlots, Fir
 from data_factory.service.graphs import Graphs, Version
 from data_factory.store.promises import Transaction
 
-Kind = Literal["task", "job"]
+TASK: Final = 0
+JOB: Final = 1
+"""What is due at a time: a task execution, and then a job execution."""
+
 R = TypeVar("R", JobExecutionRecord, TaskExecutionRecord)
 
 _decode_task = msgspec.json.Decoder(TaskDefinition).decode
@@ -74,7 +76,9 @@ class World:
         self.task_executions: Rows[TaskExecutionRecord] = Rows()
         self.idempotency: dict[tuple[str, str], IdempotencyRecord] = {}
         self.idempotency_new: list[IdempotencyRecord] = []
-        self.due: list[tuple[Kind, str]] = []
+        self.due: list[tuple[int, int, str]] = []
+        self.due_until: tuple[int, int] = (0, TASK)
+        self.more_due = False
         self._running_read: dict[str, int] = {}
 
     # -- what the decisions ask
@@ -132,7 +136,7 @@ class World:
                     await self._load_due(now, limit)
                 case Resize(pipeline=pipeline):
                     self.pipelines[pipeline.id] = pipeline
-        stopped = {cancel.id for cancel in cancels} | {id for kind, id in self.due if kind == "job"}
+        stopped = {cancel.id for cancel in cancels} | {id for _, kind, id in self.due if kind == JOB}
         await self._load_executions(stopped)
         if stopped:
             self.task_executions.add(await self._transaction.active_task_executions(stopped))
@@ -181,9 +185,13 @@ class World:
         jobs = await self._transaction.due_job_executions(now, limit)
         self.task_executions.add(tasks)
         self.executions.add(jobs)
-        times: list[tuple[int | None, Kind, str]] = [(row.timer_at, "task", row.id) for row in tasks]
-        times += [(row.deadline_at, "job", row.id) for row in jobs]
-        self.due = [(kind, id) for _, kind, id in sorted(times, key=itemgetter(0))]
+        due = [(row.timer_at, TASK, row.id) for row in tasks if row.timer_at is not None]
+        ends = [(row.deadline_at, JOB, row.id) for row in jobs if row.deadline_at is not None]
+        # Of a kind of which there is more, what comes after the last one is not known: no further than that, then.
+        last = [rows[-1][:2] for rows in (due, ends) if len(rows) == limit]
+        self.due_until = min(last, default=(now, JOB))
+        self.due = sorted(one for one in due + ends if one[:2] <= self.due_until)
+        self.more_due = bool(last)
         await self._load_executions({row.job_execution_id for row in tasks})
 
     async def _load_executions(self, ids: set[str]) -> None:
@@ -207,7 +215,7 @@ class World:
 
     async def _load_results(self, reports: Iterable[Report]) -> None:
         """What the steps that follow may read: only the references that their expressions name."""
-        may_fail = {id: True for kind, id in self.due if kind == "task"}
+        may_fail = {id: True for _, kind, id in self.due if kind == TASK}
         for report in reports:  # more than one thing may happen to the same task execution
             may_fail[report.id] = may_fail.get(report.id, False) or report.status != "COMPLETED"
         pairs: set[tuple[str, str]] = set()
