@@ -53,5 +53,15 @@ async def test_the_refusal_tells_nothing_of_the_inside(store: Store, house: Hous
     assert refused.value.message == "The store cannot be written to at the moment: try again."
 
 
+async def test_whether_anything_can_be_written_is_found_out_without_writing_anything_new(
+    store: Store, house: House, place: Place
+) -> None:
+    await store.write(lambda t: t.write_nothing_new())
+    with place.outage(), pytest.raises(StoreUnavailable):
+        await store.write(lambda t: t.write_nothing_new())
+    await store.write(lambda t: t.write_nothing_new())
+    assert await store.read(lambda reads: reads.first_account()) == house.account
+
+
 async def kept(store: Store, house: House) -> list[str]:
     return ids(await store.read(lambda reads: reads.job_executions_of_account(house.account.id, ALL)))

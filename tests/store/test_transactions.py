@@ -200,7 +200,7 @@ async def test_no_rows_are_no_change(store: Store, house: House) -> None:
         await transaction.insert_idempotency_keys([], NOW)
         assert await transaction.job_executions_by_id([]) == []
         assert await transaction.running_counts([]) == {}
-        assert await transaction.claimable_task_executions([], 10) == []
+        assert await transaction.claimable_task_executions({}) == []
 
     await store.write(work)
 

@@ -51,6 +51,9 @@ IDEMPOTENCY_MS: Final = 24 * 3600 * 1000
 MAX_STARTS: Final = 1_000
 """The most executions that one transaction starts; the rest follow in the next."""
 
+MAX_STARTED_BYTES: Final = 64 * 1024 * 1024
+"""The inputs of the executions that one transaction starts have no more in all, save for a single one."""
+
 
 class Effects(msgspec.Struct):
     """What others may be waiting for, once the transaction is kept.
@@ -80,12 +83,17 @@ async def run_batch(
     await world.load(commands, now)
     batch = _Batch(world, now, new_id)
     answers = [None if isinstance(command, Claim) else batch.attempt(command) for command in commands]
-    await _fill_slots(batch)
+    await _fill_slots(transaction, batch)
     claims = [(index, command) for index, command in enumerate(commands) if isinstance(command, Claim)]
     if claims:
         await batch.claims.load(transaction, [command for _, command in claims])
         for index, command in claims:
             answers[index] = batch.attempt(command)
+        await batch.claims.load_chosen(transaction)
+        for index, command in claims:
+            chosen = answers[index]
+            if isinstance(chosen, list):
+                answers[index] = batch.claims.hand_out(command, chosen)
     await _save(transaction, world, now)
     effects = batch.effects()
     return Done([batch.latest(answer) for answer in answers], effects)
@@ -108,7 +116,7 @@ class _Batch:
                 case Launch():
                     return self._launch(command)
                 case Claim():
-                    return self.claims.claim(command)
+                    return self.claims.choose(command)
                 case Report():
                     return self._report(command)
                 case Cancel():
@@ -269,30 +277,34 @@ class _Batch:
             self.world.apply(decider.abandon(execution, active, failure, self.now))
 
 
-async def _fill_slots(batch: _Batch) -> None:
+async def _fill_slots(transaction: Transaction, batch: _Batch) -> None:
     """Start what waits in the pipelines that the batch has touched: oldest first, as many as there are free slots."""
     world = batch.world
     launched: dict[str, list[JobExecutionRecord]] = defaultdict(list)
     for row in world.executions.new():
         launched[row.pipeline_id].append(row)
     open_ids = dict.fromkeys(world.pipelines)
+    room = MAX_STARTED_BYTES
     starts = 0
     while free := world.free_slots(open_ids):
-        if starts >= MAX_STARTS:
+        if starts >= MAX_STARTS or room <= 0:
             batch.unfilled = tuple(free)
             return
-        gone = sum(old.status == "PENDING" for old, _ in world.executions.changed())
         share = max(1, (MAX_STARTS - starts) // len(free))
-        limit = min(max(free.values()), share) + gone
-        stored: dict[str, list[JobExecutionRecord]] = defaultdict(list)
-        for row in await world.load_pending(free, limit):
-            stored[row.pipeline_id].append(row)
+        gone = Counter(old.pipeline_id for old, _ in world.executions.changed() if old.status == "PENDING")
+        wanted = {id: min(slots, share) + gone[id] for id, slots in free.items()}
+        waiting: dict[str, list[str]] = defaultdict(list)
+        for one in await transaction.pending_job_executions(wanted):
+            room -= one.size
+            if room > 0 or not waiting:
+                waiting[one.queue_id].append(one.id)
+        await world.load_pending(id for ids in waiting.values() for id in ids)
         for id, slots in free.items():
-            waiting = stored[id]
-            exhausted = len(waiting) < limit
+            exhausted = room > 0 and len(waiting[id]) < wanted[id]
             if exhausted:
-                waiting += launched[id]
-            pending = [row for row in waiting if world.executions.now[row.id].status == "PENDING"]
+                waiting[id] += (row.id for row in launched[id])
+            now = world.executions.now
+            pending = [now[one] for one in waiting[id] if now[one].status == "PENDING"]
             starting = pending[: min(slots, MAX_STARTS - starts)]
             for row in starting:
                 batch.start(row)

@@ -149,13 +149,11 @@ class World:
         await self._load_results(reports)
         await self._load_tasks({id for command in commands if isinstance(command, Claim) for id in command.task_ids})
 
-    async def load_pending(self, pipeline_ids: Iterable[str], limit: int) -> list[JobExecutionRecord]:
-        """The oldest that the store has waiting in these pipelines, with all that starting them needs."""
-        rows = await self._transaction.pending_job_executions(pipeline_ids, limit)
-        self.executions.add(rows)
-        await self.load_graphs(rows)
+    async def load_pending(self, ids: Iterable[str]) -> None:
+        """Executions that wait, with all that starting them needs."""
+        await self._load_executions(set(ids))
+        await self.load_graphs(())
         await self._load_tasks(())
-        return rows
 
     async def load_graphs(self, rows: Iterable[JobExecutionRecord]) -> None:
         """The graphs of these executions, of those known, and of the jobs to be launched."""
