@@ -107,7 +107,7 @@ class Transaction(Reads, Protocol):
     """What can be done in one transaction. Rows that are read for a change stay as read until it ends."""
 
     async def write_nothing_new(self) -> None:
-        """Write what is there already, to find out whether anything can be written."""
+        """Write something that nobody sees, to find out whether anything can be kept."""
         ...
 
     async def insert_account(self, account: AccountRecord) -> None: ...

@@ -95,7 +95,8 @@ class SqliteTransaction:
         return self._one(AccountRecord, "first_account")
 
     async def write_nothing_new(self) -> None:
-        self._execute("write_nothing_new")
+        self._execute("write_probe")
+        self._execute("erase_probe")
 
     async def insert_account(self, account: AccountRecord) -> None:
         self._execute("insert_account", **_as_dict(account))
