@@ -32,13 +32,18 @@ from data_factory.engine.paths import MAX_STEPS, WORKFLOW, Lookup, PathError, co
 from data_factory.model.errors import FieldError, Invalid
 
 MAX_DEPTH = 100
+MAX_ERRORS = 100
 
 _BEGINNING = re.compile(r"\s*(?:\$\.)?([A-Za-z0-9_-]+)[.\[]")
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 
 class ExpressionErrors(Invalid):
-    """The expressions are not valid."""
+    """The expressions are not valid. `mentions` are those of the expressions that are."""
+
+    def __init__(self, errors: tuple[FieldError, ...], mentions: tuple[Mention, ...]) -> None:
+        super().__init__(errors=errors)
+        self.mentions = mentions
 
 
 class ValueTooLarge(Exception):
@@ -130,11 +135,11 @@ class Template:
 
 
 def compile_template(value: Any, path: str = "") -> Template:
-    """Compile a JSON value that stands at `path`; `ExpressionErrors` names everything that is wrong with it."""
+    """Compile a JSON value that stands at `path`; `ExpressionErrors` names what is wrong with it, up to 100 things."""
     compiler = _Compiler()
     root = compiler.value(value, path, depth=0)
     if compiler.errors:
-        raise ExpressionErrors(errors=tuple(compiler.errors))
+        raise compiler.refusal()
     names = {mention.reference for mention in compiler.mentions}
     return Template(
         reads=frozenset(name for name in names if name is not None),
@@ -253,7 +258,7 @@ class _Compiler:
             case str() if "${" in value:
                 return self.string(value, path)
             case dict() | list() if depth == MAX_DEPTH:
-                self.errors.append(FieldError(path, f"nested more than {MAX_DEPTH} deep"))
+                self.error(path, f"nested more than {MAX_DEPTH} deep")
             case dict():
                 members = {key: self.value(item, _member(path, key), depth + 1) for key, item in value.items()}
                 changing = tuple((key, node) for key, node in members.items() if not isinstance(node, _Constant))
@@ -269,7 +274,7 @@ class _Compiler:
         try:
             parts = parse(text)
         except NestedTooDeep:
-            self.errors.append(FieldError(path, f"expressions nested more than {MAX_NESTING} deep"))
+            self.error(path, f"expressions nested more than {MAX_NESTING} deep")
             return _Constant(text)
         match parts:
             case (Expression() as expression,):
@@ -293,7 +298,7 @@ class _Compiler:
             compiled = compile_path(source)
         except PathError as error:
             shown = text if len(text) <= 200 else f"{text[:200]}…"
-            self.errors.append(FieldError(path, f"{shown} is not a valid expression: {error}"))
+            self.error(path, f"{shown} is not a valid expression: {error}")
             return _Constant(None)
         self.copies += 1 if isinstance(compiled, Lookup) else MAX_STEPS
         for reference in sorted(compiled.references):
@@ -315,6 +320,14 @@ class _Compiler:
     def inner(self, expression: Expression, path: str) -> _Node:
         node = self.expression(expression, path)
         return _Quoted(node, expression.quote) if expression.quote else node
+
+    def error(self, path: str, message: str) -> None:
+        self.errors.append(FieldError(path, message))
+        if len(self.errors) == MAX_ERRORS:  # reading what is no path takes its time: not a million times
+            raise self.refusal()
+
+    def refusal(self) -> ExpressionErrors:
+        return ExpressionErrors(tuple(self.errors), tuple(self.mentions))
 
     def mention(self, reference: str | None, text: str, path: str) -> None:
         if reference != WORKFLOW:
