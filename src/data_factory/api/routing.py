@@ -27,7 +27,7 @@ from data_factory.model.errors import DataFactoryError, FieldError, Invalid, Too
 from data_factory.model.ids import ID_PATTERN, is_id
 from data_factory.service.commands import IdempotencyKey
 from data_factory.service.keys import Caller
-from data_factory.service.paging import Part
+from data_factory.service.paging import MAX_PAGE_BYTES, Part
 from data_factory.service.platform import Platform
 from data_factory.service.waiting_room import Presence
 
@@ -121,15 +121,24 @@ class Call:
         return Part(cursor=cursor, offset=page * size, limit=size + 1)  # one more tells whether there is more
 
     def listed(self, records: list[Any], present: Callable[[Any], Wire], last: Callable[[Any], str]) -> Wire:
-        """The answer to a list, from what was found for `part()`: `last` gives the id of an item."""
-        size = self._size()
-        shown = records[:size]
+        """The answer to a list, from what was found for `part()`: `last` gives the id of an item.
+
+        It ends early, with a cursor, before it has more than 16 MiB; one item may be larger.
+        """
+        shown: list[msgspec.Raw] = []
+        room = MAX_PAGE_BYTES
+        for record in records[: self._size()]:
+            item = _encoder.encode(present(record))
+            room -= len(item)
+            if shown and room < 0:
+                break
+            shown.append(msgspec.Raw(item))
         return {
             "object": "list",
-            "data": [present(record) for record in shown],
+            "data": shown,
             "page": self._page(),
-            "size": size,
-            "nextCursor": last(shown[-1]) if len(records) > size else None,
+            "size": self._size(),
+            "nextCursor": last(records[len(shown) - 1]) if len(records) > len(shown) else None,
         }
 
     def wait(self) -> float:
