@@ -95,11 +95,14 @@ class Catalog:
         Raises:
             NotFound: there is none.
             KeyTaken: another task has this key.
+            TaskInUse: it is to have another key, and jobs name it by the one it has; the message says which.
         """
 
         async def work(transaction: Transaction) -> TaskRecord:
             task = await _task(transaction, account_id, id)
             await _refuse_taken_task_key(transaction, account_id, definition.key, id)
+            if definition.key != task.key:
+                await _refuse_used(transaction, task, "They name it by its key: change them first.")
             updated = replace(task, key=definition.key, definition=_json(definition), updated_at=self._clock())
             await transaction.update_task(updated)
             return updated
