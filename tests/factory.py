@@ -40,6 +40,7 @@ class Factory(Orders):
     """A platform and its first account; `now` is the time."""
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self.now = START
         self.store = SqliteStore(directory)
         self.platform = Platform(self.store, clock=lambda: self.now, new_id=IdMaker(lambda: self.now))

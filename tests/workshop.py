@@ -98,10 +98,10 @@ class Orders:
 class Workshop(Orders):
     """The first account of a store; `now` is the time."""
 
-    def __init__(self, directory: Path, now: int = START) -> None:
+    def __init__(self, directory: Path, now: int = START, new_id: NewId | None = None) -> None:
         self.directory = directory
         self.now = now
-        new_id = IdMaker(lambda: self.now)
+        new_id = new_id or IdMaker(lambda: self.now)
         self.graphs = Graphs()
         self._runner = asyncio.Runner()
         self.store = self.run(self._open())

@@ -48,7 +48,7 @@ class Executions:
             while True:
                 calls = waiter.calls.copy()
                 taken: list[TaskExecutionRecord] = await self._dispatcher.submit(claim)
-                waiter.answered(_answered(calls, taken, claim.limit))
+                waiter.answered(_answered(calls, taken))
                 if taken and presence.gone:
                     await self._hand_back(taken)
                     return []
@@ -148,9 +148,7 @@ class Executions:
         )
 
 
-def _answered(calls: Counter[str], taken: list[TaskExecutionRecord], limit: int) -> Counter[str]:
-    """The calls that a claim has answered: all if it took what there was, else those for the tasks that it took."""
-    if len(taken) < limit:
-        return calls
+def _answered(calls: Counter[str], taken: list[TaskExecutionRecord]) -> Counter[str]:
+    """The calls that a claim has answered: those for the tasks that it took, or all when it found nothing."""
     tasks = {one.task_id for one in taken}
-    return Counter({task_id: count for task_id, count in calls.items() if task_id in tasks})
+    return Counter({task_id: count for task_id, count in calls.items() if not tasks or task_id in tasks})

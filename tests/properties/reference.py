@@ -1,0 +1,341 @@
+"""What should be so: a plain model of the platform, written for the tests and knowing nothing of its code.
+
+It does one thing after the other, on lists, and looks at everything each time. It is told of ids and ages from outside
+(`learn`), since it makes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from data_factory.model.definitions import TaskDefinition
+from tests.properties.plan import JobPlan, Plan, Reads
+
+LIVE = ("SCHEDULED", "IN_PROGRESS")
+PASSED = ("COMPLETED", "COMPLETED_WITH_ERRORS")
+FAILING = ("FAILED", "FAILED_WITH_TERMINAL_ERROR")
+
+
+@dataclass
+class Attempt:
+    """One attempt at one step. Of the times, those that are set have not come yet."""
+
+    run: Run
+    step: int
+    number: int
+    input: dict[str, Any]
+    status: str = "SCHEDULED"
+    output: dict[str, Any] = field(default_factory=dict)
+    failure: str | None = None
+    warning: str | None = None
+    lease: str | None = None
+    claim_id: str | None = None
+    lease_ms: int = 0
+    available_at: int | None = None
+    poll_timeout_at: int | None = None
+    lease_expires_at: int | None = None
+    timeout_at: int | None = None
+    age: int = -1
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return self.run.id, f"t{self.step}", self.number
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in LIVE
+
+    @property
+    def is_claimable(self) -> bool:
+        return self.status == "SCHEDULED" and self.available_at is None
+
+    @property
+    def timer_at(self) -> int | None:
+        times = (self.available_at, self.poll_timeout_at, self.lease_expires_at, self.timeout_at)
+        return min((time for time in times if time is not None), default=None)
+
+    def end(self, status: str) -> None:
+        self.status = status
+        self.available_at = self.poll_timeout_at = self.lease_expires_at = self.timeout_at = None
+
+
+@dataclass
+class Run:
+    """One job execution."""
+
+    id: str
+    plan: JobPlan
+    input: dict[str, Any]
+    status: str = "PENDING"
+    output: dict[str, Any] = field(default_factory=dict)
+    failure: str | None = None
+    started_at: int | None = None
+    ended_at: int | None = None
+    deadline_at: int | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def live(self) -> Attempt | None:
+        return next((attempt for attempt in self.attempts if attempt.is_live), None)
+
+
+class Reference:
+    """The platform as it should be; `now` is set from outside."""
+
+    def __init__(self, plan: Plan, now: int) -> None:
+        self.plan = plan
+        self.now = now
+        self.slots = list(plan.slots)
+        self.runs: dict[str, Run] = {}
+        self.keys: dict[str, tuple[Any, str]] = {}
+        self.by_id: dict[str, Attempt] = {}
+
+    def learn(self, rows: Iterable[tuple[tuple[str, str, int], str, int]]) -> None:
+        """Which id and which age each attempt has."""
+        known = {attempt.key: attempt for attempt in self.attempts()}
+        for key, id, age in rows:
+            known[key].age = age
+            self.by_id[id] = known[key]
+
+    def attempts(self) -> Iterator[Attempt]:
+        for run in self.runs.values():
+            yield from run.attempts
+
+    def holds(self, id: str, lease: str | None) -> bool:
+        """Whether a worker still holds what it was handed out under this lease."""
+        return self.by_id[id].status == "IN_PROGRESS" and self.by_id[id].lease == lease
+
+    def task_of(self, attempt: Attempt) -> TaskDefinition:
+        return self.plan.tasks[attempt.run.plan.steps[attempt.step].task]
+
+    def next_timer(self) -> int | None:
+        times = [attempt.timer_at for attempt in self.attempts()] + [run.deadline_at for run in self.runs.values()]
+        return min((time for time in times if time is not None), default=None)
+
+    # -- commands: each gives the name of the error that it should be refused with, or None
+
+    def launch(self, id: str, job: int, input: dict[str, Any], key: str | None) -> tuple[str | None, str]:
+        """The error, and the id of the execution that is given."""
+        if key is not None and key in self.keys:
+            asked, earlier = self.keys[key]
+            return (None if asked == (job, input) else "IdempotencyKeyReused"), earlier
+        self.runs[id] = Run(id, self.plan.jobs[job], input)
+        if key is not None:
+            self.keys[key] = ((job, input), id)
+        return None, id
+
+    def cancel(self, id: str) -> str | None:
+        run = self.runs[id]
+        if run.status in ("PENDING", "RUNNING"):
+            self._stop(run, "TERMINATED", "canceled")
+        return None if run.status == "TERMINATED" else "JobExecutionEnded"
+
+    def report(self, attempt: Attempt, status: str, output: dict[str, Any] | None, lease: str | None) -> str | None:
+        if attempt.status == "IN_PROGRESS":
+            if lease not in (None, attempt.lease):
+                return "LeaseLost"
+            self._take(attempt, status, output)
+            return None
+        if attempt.status == "SCHEDULED":
+            return None if status == "SCHEDULED" else "NotClaimed" if lease is None else "LeaseLost"
+        same = status == attempt.status or (attempt.status == "COMPLETED_WITH_ERRORS" and status in FAILING)
+        if same and output in (None, attempt.output) and lease in (None, attempt.lease):
+            return None
+        stale = {"TIMED_OUT": "TaskExecutionTimedOut", "CANCELED": "TaskExecutionCanceled"}
+        return stale.get(attempt.status, "TaskExecutionEnded")
+
+    def _take(self, attempt: Attempt, status: str, output: dict[str, Any] | None) -> None:
+        if status == "SCHEDULED":
+            attempt.status = "SCHEDULED"
+            attempt.lease = attempt.claim_id = attempt.lease_expires_at = attempt.timeout_at = None
+            self._make_ready(attempt)
+            return
+        if output is not None:
+            attempt.output = output
+        if status == "IN_PROGRESS":
+            attempt.lease_expires_at = self.now + attempt.lease_ms
+        elif status == "COMPLETED":
+            attempt.end("COMPLETED")
+            self._go_on(attempt)
+        else:
+            self._fail(attempt, status, "task_failed")
+
+    def due(self) -> list[Attempt | Run]:
+        """Whose timers have come."""
+        candidates: list[Attempt | Run] = [*self.attempts(), *self.runs.values()]
+        return [one for one in candidates if self._due_at(one) is not None]
+
+    def _due_at(self, one: Attempt | Run) -> tuple[int, int] | None:
+        """When it came due; of two at the same time, the task comes before the job."""
+        at, rank = (one.deadline_at, 1) if isinstance(one, Run) else (one.timer_at, 0)
+        return (at, rank) if at is not None and at <= self.now else None
+
+    def fire(self, due: list[Attempt | Run]) -> None:
+        """Do what is due, in the order in which it came due."""
+        while times := [(at, number) for number, one in enumerate(due) if (at := self._due_at(one)) is not None]:
+            first = due[min(times)[1]]
+            if isinstance(first, Run):
+                self._stop(first, "TIMEDOUT", "job_timeout")
+            else:
+                self._expire(first)
+
+    def _expire(self, attempt: Attempt) -> None:
+        at = attempt.timer_at
+        if at == attempt.available_at:
+            self._make_ready(attempt)
+        elif at == attempt.poll_timeout_at:
+            attempt.poll_timeout_at = None
+            self._time_out(attempt, "poll_timeout")
+        elif at == attempt.timeout_at:
+            attempt.timeout_at = None
+            self._time_out(attempt, "timeout")
+        else:
+            self._fail(attempt, "TIMED_OUT", "lease_expired")
+
+    def _time_out(self, attempt: Attempt, failure: str) -> None:
+        policy = self.task_of(attempt).timeout_policy
+        if policy == "ALERT_ONLY":
+            attempt.warning = failure
+        elif policy == "RETRY":
+            self._fail(attempt, "TIMED_OUT", failure)
+        else:
+            attempt.end("TIMED_OUT")
+            attempt.failure = failure
+            self._give_up(attempt)
+
+    # -- what follows
+
+    def fill(self) -> None:
+        """Start what waits, in the order of launches, as far as there are slots."""
+        for pipeline, slots in enumerate(self.slots):
+            mine = [run for run in self.runs.values() if run.plan.pipeline == pipeline]
+            free = slots - sum(run.status == "RUNNING" for run in mine)
+            for run in [run for run in mine if run.status == "PENDING"][: max(free, 0)]:
+                run.status = "RUNNING"
+                run.started_at = self.now
+                run.deadline_at = self.now + run.plan.timeout_seconds * 1000 if run.plan.timeout_seconds else None
+                self._schedule(run, 0)
+
+    def claimable(self, tasks: Iterable[int]) -> Attempt | None:
+        """The oldest that a claim of these tasks may be given now."""
+        found = [
+            attempt
+            for attempt in self.attempts()
+            if attempt.is_claimable and self._task_number(attempt) in tasks and not self._at_limit(attempt)
+        ]
+        return min(found, key=lambda attempt: attempt.age, default=None)
+
+    def _task_number(self, attempt: Attempt) -> int:
+        return attempt.run.plan.steps[attempt.step].task
+
+    def _at_limit(self, attempt: Attempt) -> bool:
+        limit, task = self.task_of(attempt).concurrent_exec_limit, self._task_number(attempt)
+        held = sum(one.status == "IN_PROGRESS" and self._task_number(one) == task for one in self.attempts())
+        return limit > 0 and held >= limit
+
+    def claim(self, tasks: list[int], limit: int, lease_ms: int, claim_id: str | None) -> list[Attempt]:
+        """What a claim is given; the leases are learned from the answer."""
+        if claim_id is not None:
+            again = [one for one in self.attempts() if one.claim_id == claim_id and one.status == "IN_PROGRESS"]
+            again = [one for one in again if self._task_number(one) in tasks]
+            for one in again:
+                one.lease_expires_at = self.now + one.lease_ms
+            if again:
+                return sorted(again, key=lambda one: one.age)
+        given: list[Attempt] = []
+        while len(given) < limit and (oldest := self.claimable(tasks)) is not None:
+            task = self.task_of(oldest)
+            oldest.status, oldest.claim_id, oldest.poll_timeout_at = "IN_PROGRESS", claim_id, None
+            oldest.lease_ms = min(lease_ms, task.response_timeout_seconds * 1000)
+            oldest.lease_expires_at = self.now + oldest.lease_ms
+            oldest.timeout_at = self.now + task.timeout_seconds * 1000 if task.timeout_seconds else None
+            given.append(oldest)
+        return given
+
+    def restart(self, grace_ms: int) -> None:
+        """The platform was down: workers are given a moment to be heard again."""
+        for attempt in self.attempts():
+            if attempt.lease_expires_at is not None:
+                spared = self.now + min(attempt.lease_ms, grace_ms)
+                attempt.lease_expires_at = max(attempt.lease_expires_at, spared)
+        self.fill()
+
+    def _make_ready(self, attempt: Attempt) -> None:
+        seconds = self.task_of(attempt).poll_timeout_seconds
+        attempt.available_at = None
+        attempt.poll_timeout_at = self.now + seconds * 1000 if seconds else None
+
+    def _schedule(self, run: Run, step: int) -> None:
+        reads = run.plan.steps[step].input
+        attempt = Attempt(run, step, 1, self._values(run, reads) if reads else run.input)
+        run.attempts.append(attempt)
+        self._make_ready(attempt)
+
+    def _go_on(self, attempt: Attempt) -> None:
+        run = attempt.run
+        if attempt.step + 1 < len(run.plan.steps):
+            self._schedule(run, attempt.step + 1)
+        else:
+            self._end(run, "COMPLETED", attempt)
+
+    def _fail(self, attempt: Attempt, status: str, failure: str) -> None:
+        task, run = self.task_of(attempt), attempt.run
+        attempt.end(status)
+        attempt.failure = failure
+        if status != "FAILED_WITH_TERMINAL_ERROR" and attempt.number <= task.retry_count:
+            again = Attempt(run, attempt.step, attempt.number + 1, attempt.input)
+            run.attempts.append(again)
+            if delay := _delay_ms(task, attempt.number):
+                again.available_at = self.now + delay
+            else:
+                self._make_ready(again)
+        elif run.plan.steps[attempt.step].optional:
+            attempt.status = "COMPLETED_WITH_ERRORS"
+            self._go_on(attempt)
+        else:
+            self._give_up(attempt)
+
+    def _give_up(self, attempt: Attempt) -> None:
+        attempt.run.failure = attempt.failure
+        self._end(attempt.run, "TIMEDOUT" if attempt.status == "TIMED_OUT" else "FAILED", attempt)
+
+    def _end(self, run: Run, status: str, last: Attempt) -> None:
+        run.output = last.output if run.plan.output is None else self._values(run, run.plan.output)
+        run.status, run.ended_at, run.deadline_at = status, self.now, None
+
+    def _stop(self, run: Run, status: str, failure: str) -> None:
+        if run.live is not None:
+            run.live.end("CANCELED")
+        run.status, run.failure, run.ended_at, run.deadline_at = status, failure, self.now, None
+
+    def _values(self, run: Run, reads: Reads) -> dict[str, Any]:
+        latest = {f"t{attempt.step}": attempt for attempt in run.attempts}
+        values: dict[str, Any] = {}
+        for name, read in reads.items():
+            attempt = latest.get(read.of)
+            match read.what:
+                case "input":
+                    values[name] = run.input.get(read.of)
+                case "text":
+                    values[name] = f"how: {attempt.status if attempt else 'null'}!"
+                case _ if attempt is None:
+                    values[name] = None
+                case "output":
+                    values[name] = attempt.output.get("v")
+                case "status":
+                    values[name] = attempt.status
+                case "retries":
+                    values[name] = attempt.number - 1
+        return values
+
+
+def _delay_ms(task: TaskDefinition, failed: int) -> int:
+    """How long the attempt after this one waits."""
+    factor = {
+        "FIXED": 1,
+        "LINEAR_BACKOFF": task.backoff_scale_factor * failed,
+        "EXPONENTIAL_BACKOFF": 2 ** (failed - 1),
+    }
+    return task.retry_delay_seconds * 1000 * factor[task.retry_logic]

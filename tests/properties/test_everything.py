@@ -1,0 +1,208 @@
+"""The whole service against a plain reference: random jobs, commands, batches, crashes, and time that passes.
+
+After every step the store holds exactly what the reference says (`World.compare`) and what may be said of it without
+one (`Watch`). At the end everything is worked off: every job ends.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from data_factory.service.batch import Done
+from data_factory.service.commands import Claim, FireTimers, Launch
+from tests.properties.orders import (
+    CancelOrder,
+    ClaimOrder,
+    FireOrder,
+    LaunchOrder,
+    Order,
+    ReportOrder,
+    ResizeOrder,
+    StrangersOrder,
+    launches,
+    orders,
+)
+from tests.properties.plan import INPUTS, OUTPUTS, Plan, plans
+from tests.properties.world import World
+
+Given = list[tuple[Order, Any]]
+
+TIMES = [1, 999, 1_000, 5_000, 10_000, 20_000, 30_000, 60_000, 300_000, 3_600_000]
+
+
+class Everything(RuleBasedStateMachine):
+    """One account with its tasks, pipelines and jobs, and everything that may happen to it."""
+
+    world: World | None = None
+
+    @initialize(plan=plans(), first=st.lists(launches, max_size=6))
+    def declare(self, plan: Plan, first: list[Order]) -> None:
+        self.world = World(plan)
+        self.commands(first)
+
+    # -- what may happen
+
+    @rule(batch=orders())
+    def commands(self, batch: list[Order]) -> None:
+        """Some commands come together."""
+        given = resolved(self.there, batch)
+        if given:
+            carry_out(self.there, given)
+
+    @rule(batch=orders())
+    def more_commands(self, batch: list[Order]) -> None:
+        """The same: it is what happens most."""
+        self.commands(batch)
+
+    @rule(batch=orders())
+    def still_more_commands(self, batch: list[Order]) -> None:
+        self.commands(batch)
+
+    @rule(ms=st.sampled_from(TIMES))
+    def time_passes(self, ms: int) -> None:
+        self.there.wait(ms)
+
+    @precondition(lambda self: self.world and self.world.reference.next_timer() is not None)
+    @rule(ms=st.sampled_from([-1, 0, 0, 1]))
+    def time_passes_until_something_is_due(self, ms: int) -> None:
+        self.there.wait(max((self.there.reference.next_timer() or 0) + ms - self.there.now, 0))
+
+    @rule(limit=st.sampled_from([1, 2, 3, 500]))
+    def timers_fire(self, limit: int) -> None:
+        fire_all(self.there, limit)
+
+    @rule()
+    def the_process_is_killed(self) -> None:
+        self.there.kill()
+
+    @rule(batch=orders(), after=st.integers(0, 20), restarts=st.booleans())
+    def the_process_dies_in_a_batch(self, batch: list[Order], after: int, restarts: bool) -> None:
+        self.there.die_in([command for _, command in resolved(self.there, batch)], after)
+        if restarts:
+            self.there.kill()
+
+    # -- what is so
+
+    @property
+    def there(self) -> World:
+        assert self.world is not None
+        return self.world
+
+    @invariant()
+    def the_store_holds_what_the_reference_says(self) -> None:
+        if self.world is not None:
+            self.world.compare()
+
+    def teardown(self) -> None:
+        if self.world is not None:
+            try:
+                work_off(self.world)
+            finally:
+                self.world.close()
+
+
+def resolved(world: World, batch: list[Order]) -> Given:
+    """The commands that are meant, as things are now."""
+    given = [(order, order.command(world)) for order in batch]
+    return [(order, command) for order, command in given if command is not None]
+
+
+def carry_out(world: World, given: Given) -> None:
+    """Do it in one batch and, one after the other, in the reference; the answers are those that should be given."""
+    due = world.reference.due()
+    done = world.batch(*(command for _, command in given))
+    answered = [(order, command, answer) for (order, command), answer in zip(given, done.answers, strict=True)]
+    before = {run.id for run in world.reference.runs.values() if run.ended_at is None}
+    launched: list[tuple[str, Any]] = []
+    for order, command, answer in answered:
+        match order:
+            case LaunchOrder(input=number, key=key):
+                expected, id = world.reference.launch(command.id, order.job % len(world.jobs), INPUTS[number], key)
+                _agree(answer, expected)
+                if expected is None:
+                    launched.append((id, answer))
+                before.add(command.id)
+            case CancelOrder():
+                _agree(answer, world.reference.cancel(command.id))
+            case ReportOrder(status=status, output=number):
+                attempt = world.reference.by_id[command.id]
+                _agree(answer, world.reference.report(attempt, status, OUTPUTS[number], command.lease))
+            case ResizeOrder(slots=slots):
+                world.reference.slots[order.number(world)] = slots
+            case FireOrder():
+                world.reference.fire(due)
+            case StrangersOrder():
+                _agree(answer, "Invalid" if isinstance(command, Launch) else "NotFound")
+    world.reference.fill()
+    world.learn()
+    for order, command, answer in answered:
+        if isinstance(order, ClaimOrder):
+            _claimed(world, order, command, answer)
+    for id, answer in launched:
+        assert (answer.id, answer.status) == (id, world.reference.runs[id].status)
+    _told(world, done, before)
+
+
+def _agree(answer: Any, error: str | None) -> None:
+    """The command was refused as it should be, or not."""
+    refused = type(answer).__name__ if isinstance(answer, Exception) else None
+    assert refused == error
+
+
+def _claimed(world: World, order: ClaimOrder, command: Claim, answer: Any) -> None:
+    """A claim was given the oldest there are, and as many as may be."""
+    expected = world.reference.claim(order.numbers(world), command.limit, command.lease_ms or 0, command.claim_id)
+    assert [(row.job_execution_id, row.path, row.attempt) for row in answer] == [each.key for each in expected]
+    for attempt, row in zip(expected, answer, strict=True):
+        attempt.lease = row.lease
+        world.handles.append(row)
+
+
+def _told(world: World, done: Done, before: set[str]) -> None:
+    """Those who wait for an end are told of each, once; those who wait for a task of as many as there are."""
+    ended = {run.id for run in world.reference.runs.values() if run.ended_at is not None}
+    assert sorted(done.effects.ended) == sorted(before & ended)
+
+
+def fire_all(world: World, limit: int = 500) -> None:
+    """What the loop of time does when it wakes: all that is due, in batches, and then it looks for the next."""
+    reference = world.reference
+    while world.batch(FireTimers(limit=limit)).answers[0]:
+        pass
+    reference.fire(reference.due())
+    reference.fill()
+    world.learn()
+    world.noted = world.next_timer()
+    assert world.noted is None or world.noted > world.now, "something that is due was left"
+
+
+def work_off(world: World) -> None:
+    """Workers do what there is to do and time passes, until nothing is left; it ends, and every job with it."""
+    everything = ClaimOrder(tuple(range(len(world.tasks))), 1_000, 60, None)
+    for _ in range(1_000):
+        fire_all(world)
+        carry_out(world, resolved(world, [everything]))
+        held = [attempt for attempt in world.reference.attempts() if attempt.status == "IN_PROGRESS"]
+        rows = {row.id: row for row in world.shop.task_executions() if row.status == "IN_PROGRESS"}
+        reports: Given = [
+            (ReportOrder(0, "what is held", "COMPLETED", 2, "own"), world.shop.report(row, "COMPLETED", OUTPUTS[2]))
+            for row in rows.values()
+        ]
+        assert len(reports) == len(held)
+        if reports:
+            carry_out(world, reports)
+        elif (timer := world.reference.next_timer()) is not None:
+            world.wait(max(timer - world.now, 0))
+        else:
+            break
+        world.compare()
+    assert all(run.ended_at is not None for run in world.reference.runs.values()), "a job that never ends"
+    world.compare()
+
+
+TestEverything = Everything.TestCase
+TestEverything.settings = settings(stateful_step_count=30)

@@ -1,0 +1,156 @@
+"""However polls, launches and reports meet: nobody waits for what is there, and nothing is held for nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from typing import Any, Literal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_factory.model.records import JobRecord, TaskExecutionRecord, TaskRecord
+from data_factory.service import claims, dispatcher
+from data_factory.service.waiting_room import Presence
+from data_factory.store.sqlite.database import FILE_NAME, connect_reader
+from tests.factory import LONG, Factory, factory
+from tests.workshop import step
+
+Taken = list[TaskExecutionRecord]
+
+
+class Poll(msgspec.Struct, frozen=True):
+    tasks: tuple[int, ...]
+    limit: int
+
+
+class Leave(msgspec.Struct, frozen=True):
+    poll: int
+
+
+class Launch(msgspec.Struct, frozen=True):
+    job: int
+
+
+class Answer(msgspec.Struct, frozen=True):
+    held: int
+    status: Literal["COMPLETED", "FAILED", "SCHEDULED", "IN_PROGRESS"]
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """Let others run, for so many turns of the event loop."""
+
+    turns: int
+
+
+Move = Poll | Leave | Launch | Answer | Pause
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """How much is done at a time: little, so that there is always more."""
+
+    batch: int
+    claimable: int
+    answer_bytes: int
+
+
+def moves() -> st.SearchStrategy[list[Move]]:
+    tasks = st.sampled_from([(0,), (1,), (0, 1), (1, 0), (0, 1, 2), (2,)])
+    polls = st.builds(Poll, tasks, st.sampled_from([1, 1, 2, 10]))
+    answers = st.builds(Answer, st.integers(0, 5), st.sampled_from(["COMPLETED", "FAILED", "SCHEDULED", "IN_PROGRESS"]))
+    others = [st.builds(Leave, st.integers(0, 5)), st.builds(Pause, st.sampled_from([0, 1, 2, 3, 5, 50]))]
+    kinds: list[st.SearchStrategy[Any]] = [polls] * 4 + [st.builds(Launch, st.integers(0, 3))] * 4 + [answers] * 3
+    return st.lists(st.sampled_from(kinds + others).flatmap(lambda kind: kind), min_size=5, max_size=40)
+
+
+bounds = st.builds(Bounds, st.sampled_from([1, 2, 256]), st.sampled_from([1, 2, 2_000]), st.sampled_from([1, 10**6]))
+
+
+class Scene:
+    """A platform, those who poll it, and what they hold."""
+
+    def __init__(self, here: Factory, tasks: list[TaskRecord], jobs: list[JobRecord]) -> None:
+        self.here = here
+        self.tasks = tasks
+        self.jobs = jobs
+        self.waiting: list[tuple[Poll, Presence, asyncio.Task[Taken]]] = []
+        self.held: list[TaskExecutionRecord] = []
+        self.others: list[asyncio.Task[Any]] = []
+
+    async def make(self, move: Move) -> None:
+        """Begin something, and do not wait for its end."""
+        match move:
+            case Poll(tasks=numbers, limit=limit):
+                presence = Presence()
+                poll = self.here.polls(*(self.tasks[one] for one in numbers), limit=limit, presence=presence)
+                self.waiting.append((move, presence, poll))
+            case Leave(poll=number) if self.waiting:
+                self.waiting[number % len(self.waiting)][1].leave()
+            case Launch(job=number):
+                self._begin(self.here.launches(self.jobs[number % len(self.jobs)]))
+            case Answer(held=number, status=status) if self.held:
+                row = self.held[number % len(self.held)]
+                if status != "IN_PROGRESS":
+                    self.held.remove(row)
+                self._begin(self.here.platform.executions.report(self.here.report(row, status)))
+            case Pause(turns=turns):
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+        self._collect()
+
+    def _begin(self, work: Any) -> None:
+        self.others.append(asyncio.ensure_future(work))
+
+    def _collect(self) -> None:
+        """Those who were answered have what they were given, if they are still there."""
+        for waiting in [each for each in self.waiting if each[2].done()]:
+            self.waiting.remove(waiting)
+            self.held += waiting[2].result()
+
+    async def check(self) -> None:
+        """When all is quiet, nobody waits for what they could be given."""
+        await self.here.settle()
+        await asyncio.gather(*self.others)
+        await self.here.settle()
+        self._collect()
+        rows = self._rows()
+        held = [id for id, _, status, _ in rows if status == "IN_PROGRESS"]
+        assert sorted(held) == sorted(row.id for row in self.held), "held for nobody"
+        for poll, _, _ in self.waiting:
+            for number in poll.tasks:
+                task_id = self.tasks[number].id
+                mine = [(status, later) for _, task, status, later in rows if task == task_id]
+                at_limit = number == 0 and sum(status == "IN_PROGRESS" for status, _ in mine) >= 2
+                assert at_limit or ("SCHEDULED", None) not in mine, "one waits for what is there"
+
+    def _rows(self) -> list[Any]:
+        with closing(connect_reader(self.here.directory / FILE_NAME)) as connection:
+            return connection.execute("SELECT id, task_id, status, available_at FROM task_executions").fetchall()
+
+
+async def play(each: list[Move], bound: Bounds) -> None:
+    async with factory() as here:
+        tasks = [await here.task("limited", concurrent_exec_limit=2)]
+        tasks += [await here.task(key, retry_count=9) for key in ("a", "b")]
+        line = await here.pipeline(slots=50)
+        steps = [[step("first", task)] for task in tasks]
+        steps.append([step("first", tasks[1], optional=True), step("second", tasks[2]), step("third", tasks[0])])
+        scene = Scene(here, tasks, [await here.job(*one, pipeline=line) for one in steps])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(dispatcher, "MAX_BATCH", bound.batch)
+            patch.setattr(claims, "MAX_CLAIMABLE", bound.claimable)
+            patch.setattr(claims, "MAX_ANSWER_BYTES", bound.answer_bytes)
+            for move in each:
+                await scene.make(move)
+                if isinstance(move, Pause) and move.turns > 10:
+                    await scene.check()
+            await scene.check()
+        here.platform.room.close()
+        await asyncio.gather(*(poll for _, _, poll in scene.waiting))
+
+
+@given(moves(), bounds)
+def test_nobody_waits_for_what_is_there(each: list[Move], bound: Bounds) -> None:
+    asyncio.run(asyncio.wait_for(play(each, bound), timeout=LONG))
