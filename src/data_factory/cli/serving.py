@@ -19,9 +19,8 @@ import uvicorn
 from data_factory.api.application import application
 from data_factory.cli.credentials import announce, keep_key
 from data_factory.service.platform import Platform
-from data_factory.store.promises import StoreUnavailable
+from data_factory.store.promises import SchemaTooNew, StoreUnavailable
 from data_factory.store.sqlite import SqliteStore
-from data_factory.store.sqlite.database import SchemaTooNew
 from data_factory.store.sqlite.lock import DirectoryInUse, DirectoryLock
 
 log = logging.getLogger("data_factory.server")

@@ -45,9 +45,8 @@ class Claims:
 
     async def load(self, transaction: Transaction, claims: Sequence[Claim]) -> None:
         """What the claims may be given: what they were given before, and what waits, oldest first."""
-        pairs = {(task_id, claim.claim_id) for claim in claims if claim.claim_id for task_id in claim.task_ids}
-        if pairs:
-            await self._load_held(transaction, pairs)
+        for row in self._world.task_executions.now.values():
+            self._remember(row)
         task_ids = {id for claim in claims for id in claim.task_ids if id in self._world.tasks}
         await self._load_waiting(transaction, task_ids, sum(claim.limit for claim in claims))
         limited = {id for id in task_ids if self._world.limit_of(id)}
@@ -72,13 +71,6 @@ class Claims:
         if not taken:
             self.overlooked.update(id for id in claim.task_ids if id in self._maybe_more and not self._at_limit(id))
         return taken
-
-    async def _load_held(self, transaction: Transaction, pairs: set[tuple[str, str]]) -> None:
-        rows = self._world.task_executions
-        stored = await transaction.claimed_task_executions(pairs)
-        rows.add(stored)
-        for row in stored:
-            self._remember(rows.now[row.id])
 
     def _remember(self, row: TaskExecutionRecord) -> None:
         if row.status == "IN_PROGRESS" and row.claim_id is not None:
