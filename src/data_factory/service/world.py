@@ -222,6 +222,11 @@ class World:
             {row.job_execution_id for row in rows if row.id in ending and row.status not in TASK_EXECUTION_ENDED}
         )
 
+    def _graph_of(self, execution_id: str) -> Graph | None:
+        """The graph of an execution, of those that are loaded."""
+        execution = self.executions.now.get(execution_id)
+        return self._graphs.get((execution.job_id, execution.job_version)) if execution else None
+
     async def _load_results(self, reports: Iterable[Report]) -> None:
         """What the steps that follow may read: only the references that their expressions name."""
         may_fail = {id: True for kind, id in self.due if kind == "task"}
