@@ -30,7 +30,8 @@ def is_claimable(row: TaskExecutionRecord) -> bool:
 class Claims:
     """The claims of one transaction: each gets the oldest that wait for it, within each task's concurrency limit.
 
-    `overlooked` counts, by task, the claims that got nothing although more may be waiting than was looked at.
+    `overlooked` counts, by task, the claims that got nothing although more may be waiting than was looked at; `in_vain`
+    those that got nothing otherwise; `unseen` those of them that were wrong about it (see `look_again`).
     """
 
     def __init__(self, world: World, now: int, new_id: NewId) -> None:
@@ -42,6 +43,8 @@ class Claims:
         self._in_progress: Counter[str] = Counter()
         self._maybe_more: set[str] = set()
         self.overlooked: Counter[str] = Counter()
+        self.in_vain: Counter[str] = Counter()
+        self.unseen: Counter[str] = Counter()
 
     async def load(self, transaction: Transaction, claims: Sequence[Claim]) -> None:
         """What the claims may be given: what they were given before, and what waits, oldest first."""
@@ -69,8 +72,16 @@ class Claims:
         while len(taken) < claim.limit and (oldest := self._oldest(claim.task_ids)) is not None:
             taken.append(self._hand_out(oldest, claim))
         if not taken:
-            self.overlooked.update(id for id in claim.task_ids if id in self._maybe_more and not self._at_limit(id))
+            free = [id for id in claim.task_ids if not self._at_limit(id)]
+            self.overlooked.update(id for id in free if id in self._maybe_more)
+            self.in_vain.update(id for id in free if id not in self._maybe_more)
         return taken
+
+    async def look_again(self, transaction: Transaction) -> None:
+        """Find out, once everything is written, what waits although claims got nothing: another transaction had it in
+        its hands, and may yet let go of it without a word."""
+        waiting = await transaction.claimable_tasks(self.in_vain)
+        self.unseen = Counter({id: self.in_vain[id] for id in waiting})
 
     def _remember(self, row: TaskExecutionRecord) -> None:
         if row.status == "IN_PROGRESS" and row.claim_id is not None:

@@ -7,10 +7,11 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from data_factory.model.errors import Unavailable
 from data_factory.model.ids import NewId
+from data_factory.service import news
 from data_factory.service.batch import Done, Effects, run_batch
 from data_factory.service.clock import Clock
 from data_factory.service.commands import Command
@@ -28,8 +29,9 @@ Queued = tuple[Command, "asyncio.Future[Any]"]
 class Dispatcher:
     """Takes commands one by one and carries them out in batches, each batch in one transaction.
 
-    While a batch is being kept, the commands that arrive wait together and make the next one: the busier it is, the
-    less a command costs. `on_effects` is told, after each commit, what others may be waiting for.
+    While batches are being kept, as many at a time as the store has writers, the commands that arrive wait together and
+    make the next one: the busier it is, the less a command costs. `on_effects` is told, after each commit, what others
+    may be waiting for.
     """
 
     def __init__(self, store: Store, clock: Clock, new_id: NewId, on_effects: Callable[[Effects], None]) -> None:
@@ -39,7 +41,7 @@ class Dispatcher:
         self._on_effects = on_effects
         self._graphs = Graphs()
         self._queue: deque[Queued] = deque()
-        self._worker: asyncio.Task[None] | None = None
+        self._workers: set[asyncio.Task[None]] = set()
         self.batches = 0
         self.commands = 0
 
@@ -54,14 +56,14 @@ class Dispatcher:
             raise Unavailable("The platform has more to do than it can keep up with: try again.")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._queue.append((command, future))
-        if self._worker is None:
-            self._worker = asyncio.create_task(self._work())
+        if len(self._workers) < self._store.writers:
+            self._workers.add(asyncio.create_task(self._work()))
         return await future
 
     async def stop(self) -> None:
         """Carry out what was submitted, and return."""
-        while self._worker is not None:
-            await self._worker
+        while self._workers:
+            await asyncio.wait(self._workers)
 
     async def _work(self) -> None:
         try:
@@ -69,13 +71,14 @@ class Dispatcher:
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
                 await self._carry_out(batch)
         finally:
-            self._worker = None
+            self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _carry_out(self, batch: list[Queued]) -> None:
         commands = [command for command, _ in batch]
         try:
             done: Done = await self._store.write(
-                partial(run_batch, commands=commands, now=self._clock(), new_id=self._new_id, graphs=self._graphs)
+                partial(run_batch, commands=commands, now=self._clock(), new_id=self._new_id, graphs=self._graphs),
+                tell=_news,
             )
         except Exception as error:
             if isinstance(error, StoreUnavailable) or len(batch) == 1:
@@ -95,6 +98,10 @@ class Dispatcher:
             self._on_effects(done.effects)
         except Exception:
             log.exception("what a batch has done could not be told to those who wait for it")
+
+
+def _news(done: Done) -> list[str]:
+    return news.of_effects(done.effects)
 
 
 def _answer(future: asyncio.Future[Any], answer: Any) -> None:
