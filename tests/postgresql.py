@@ -170,9 +170,11 @@ class Database:
 
 
 @contextmanager
-def running_postgres(**settings: str) -> Iterator[PostgresServer]:
-    """A server of its own, below a directory that its user can get to."""
-    directory = Path(tempfile.mkdtemp(prefix="data-factory-postgresql-"))
+def running_postgres(where: Path | None = None, **settings: str) -> Iterator[PostgresServer]:
+    """A server of its own, in a new folder below `where` (which its user must be able to get to)."""
+    if where is not None:
+        where.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix="postgresql-", dir=where)).absolute()
     server = PostgresServer(directory, **settings)
     try:
         server.create()
