@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeVar
@@ -12,7 +13,7 @@ from typing import Any, Final, TypeVar
 import asyncpg
 
 from data_factory.store.postgresql.database import connect, pool
-from data_factory.store.postgresql.failures import in_our_words, is_lost, may_pass
+from data_factory.store.postgresql.failures import GONE_WRONG, in_our_words, is_lost, may_pass
 from data_factory.store.postgresql.peers import Peers
 from data_factory.store.postgresql.reads import PostgresqlReads
 from data_factory.store.postgresql.statements import statements
@@ -49,6 +50,8 @@ class PostgresqlStore:
         self._peers = Peers(url)
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
+        self._idle_writers: list[str] = []
+        self._commits = 0
         self.statements_run = 0
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]], tell: Tell[T] | None = None) -> T:
@@ -113,38 +116,45 @@ class PostgresqlStore:
     async def _write_once(self, work: Callable[[Transaction], Awaitable[T]], tell: Tell[T] | None) -> T:
         async with self._connection() as connection:
             transaction = PostgresqlTransaction(connection)
+            self._commits += 1
+            number = self._commits
+            writer = self._idle_writers.pop() if self._idle_writers else secrets.token_hex(8)
             try:
                 await connection.execute("BEGIN")
                 result = await work(transaction)
-                number = await transaction.seal(self._peers.signed(tell(result)) if tell else ())
+                lines = self._peers.signed(tell(result)) if tell else []
+                if lines or transaction.wrote:
+                    await transaction.seal(writer, number, lines)
             except BaseException:
                 await _roll_back(connection)
+                self._idle_writers.append(writer)
                 raise
             finally:
                 self.statements_run += transaction.statements_run
             try:
                 outcome = await connection.execute("COMMIT")
             except Exception as error:
-                if not (is_lost(error) and await self._was_kept(number)):
+                if not (is_lost(error) and transaction.wrote and await self._was_kept(writer, number)):
                     raise
             else:
                 if outcome != "COMMIT":
                     raise ImpossibleWrite("the work went on after it was refused something")
+        self._idle_writers.append(writer)
         return result
 
-    async def _was_kept(self, number: str) -> bool:
+    async def _was_kept(self, writer: str, number: int) -> bool:
         """Whether a transaction was kept whose COMMIT was not answered."""
+        question = statements()["last_commit"].sql
         end = asyncio.get_running_loop().time() + UNCERTAIN_S
         while asyncio.get_running_loop().time() < end:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*GONE_WRONG):
                 connection = await connect(self._url)
                 try:
-                    status = await connection.fetchval(statements()["transaction_status"].sql, number)
+                    kept = bool(await connection.fetchval(question, writer) == number)
                 finally:
                     connection.terminate()
-                if status != "in progress":
-                    log.warning("the connection was lost during a commit, which was %s", status)
-                    return bool(status == "committed")
+                log.warning("the connection was lost during a commit, which was %s", "kept" if kept else "not kept")
+                return kept
             await asyncio.sleep(0.1)
         raise StoreUnavailable("It is not known whether this was kept: look before you try again.")
 
@@ -179,13 +189,13 @@ class PostgresqlStore:
         try:
             await self._pool  # type: ignore[unused-awaitable] # connects it
             connection = await self._pool.acquire()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except GONE_WRONG as error:
             log.warning("the database cannot be reached: %s", str(error) or type(error).__name__)
             raise StoreUnavailable from error
         try:
             yield connection  # type: ignore[misc] # a proxy of it, which behaves the same
         finally:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*GONE_WRONG):
                 await self._pool.release(connection)
 
 
@@ -194,5 +204,5 @@ async def _roll_back(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     try:
         if not connection.is_closed():
             await connection.execute("ROLLBACK")
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except GONE_WRONG:
         connection.terminate()

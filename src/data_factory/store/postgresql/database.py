@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from data_factory.store.postgresql.statements import migrations
+from data_factory.store.postgresql.failures import GONE_WRONG
+from data_factory.store.postgresql.statements import migrations, statements
 from data_factory.store.promises import SchemaTooNew, StoreUnavailable
 
 CONNECT_S: Final = 5.0
@@ -34,7 +35,7 @@ _SESSION: Final = {
 _MIGRATING: Final = 0x64617461
 """The advisory lock of the one that changes the schema."""
 
-_WRONG: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError)
+_WRONG: Final = (*GONE_WRONG, ValueError)
 
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ async def prepare(url: str) -> None:
         if (encoding := await connection.fetchval("SHOW server_encoding")) != "UTF8":
             raise StoreUnavailable(f"The database {shown(url)} has the encoding {encoding}; it must be UTF8.")
         await _migrate(connection)
+        await connection.execute(statements()["forget_commits"].sql)
     except _WRONG as error:
         raise StoreUnavailable(f"The database {shown(url)} cannot be used: {error}") from error
     finally:

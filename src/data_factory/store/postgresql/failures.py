@@ -10,6 +10,9 @@ import asyncpg
 
 from data_factory.store.promises import ImpossibleWrite, StaleWrite, StoreUnavailable
 
+GONE_WRONG: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""All that a connection can raise. The last is what asyncpg says of one that was ended while nobody was looking."""
+
 _PASSING: Final = frozenset({"08", "25", "40", "53", "55", "57", "58", "XX"})
 """Classes of SQLSTATE that the machine or the moment is to blame for, and not the statement: connection, read-only or
 cut transaction, rolled back by the server, no resources (a full disk), locks, shut down or timed out, files."""
@@ -28,7 +31,9 @@ def is_lost(error: BaseException) -> bool:
     """Whether the connection is gone, so that it is not known what became of the last statement."""
     if isinstance(error, asyncpg.PostgresError):
         return isinstance(error, asyncpg.PostgresConnectionError) or error.sqlstate in _ENDING
-    return isinstance(error, (OSError, TimeoutError)) or _is_closed(error)
+    if isinstance(error, asyncpg.InterfaceError):
+        return not isinstance(error, ValueError)  # that is a value that cannot be sent: a mistake of ours
+    return isinstance(error, GONE_WRONG)
 
 
 def may_pass(error: BaseException) -> bool:
@@ -59,8 +64,3 @@ def in_our_words() -> Iterator[None]:
         if meaning is error:
             raise
         raise meaning from error
-
-
-def _is_closed(error: BaseException) -> bool:
-    # Values that asyncpg cannot send are an InterfaceError, too, but a mistake of ours.
-    return isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import asyncpg
 
 from data_factory.store.postgresql.database import connect
-from data_factory.store.postgresql.failures import in_our_words
+from data_factory.store.postgresql.failures import GONE_WRONG, in_our_words
 from data_factory.store.postgresql.transaction import CHANNEL
 from data_factory.store.promises import Member, StoreUnavailable
 
@@ -102,7 +102,7 @@ class Peers:
         try:
             if connection is not None:
                 await connection.execute("SELECT 1")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except GONE_WRONG:
             if connection is not None:
                 connection.terminate()
             self._lost.set()
@@ -110,7 +110,7 @@ class Peers:
     async def _joined_again(self, member: Member) -> bool:
         try:
             await self._join(member)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, StoreUnavailable) as error:
+        except (*GONE_WRONG, StoreUnavailable) as error:
             log.info("the database cannot be reached: %s", error)
             return False
         return True

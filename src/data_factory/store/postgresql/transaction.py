@@ -64,11 +64,9 @@ class PostgresqlTransaction(PostgresqlReads):
     async def _counts(self, name: str, **values: Any) -> dict[str, int]:
         return {row[0]: row[1] for row in await self._fetch(name, **values)}
 
-    async def seal(self, lines: Sequence[str]) -> str:
-        """End with what the other processes are told; the number of this transaction."""
-        [row] = await self._fetch("seal", channel=CHANNEL, lines=list(lines))
-        number: str = row[0]
-        return number
+    async def seal(self, writer: str, number: int, lines: Sequence[str]) -> None:
+        """End with what the other processes are told, and with the number of this commit."""
+        await self._execute("seal", channel=CHANNEL, lines=list(lines), writer=writer, number=number)
 
     # -- accounts and keys
 

@@ -167,6 +167,13 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
+-- The last commit of each writer of each process, so that one whose COMMIT was not answered can find out.
+CREATE TABLE commits (
+    writer  text COLLATE "C" PRIMARY KEY,
+    number  bigint NOT NULL,
+    at      timestamptz NOT NULL
+) WITH (fillfactor = 50);
+
 -- Terminal is terminal, whatever the code above believes.
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -144,9 +144,17 @@ SELECT i.* FROM unnest(:account_ids::text[], :keys::text[]) AS p (account_id, ke
 JOIN idempotency_keys AS i ON i.account_id = p.account_id AND i.key = p.key;
 
 -- name: seal
--- The last statement before COMMIT: what the other processes are told if it is kept, and by which number one can ask
--- afterwards whether it was.
-SELECT pg_current_xact_id()::text, count(pg_notify(:channel, line)::text) FROM unnest(:lines::text[]) AS line;
+-- The last statement before COMMIT: what the other processes are told if it is kept, and a number by which one can ask
+-- afterwards whether it was. (The number of a transaction will not do: after a crash another may be given the same.)
+WITH told AS (SELECT count(pg_notify(:channel, line)::text) AS lines FROM unnest(:lines::text[]) AS line)
+INSERT INTO commits (writer, number, at) SELECT :writer, :number, now() FROM told
+ON CONFLICT (writer) DO UPDATE SET number = excluded.number, at = excluded.at;
 
--- name: transaction_status
-SELECT pg_xact_status(:id::text::xid8);
+-- name: last_commit
+-- Waits for the transaction that one asks about, should its connection be gone but not yet its session.
+INSERT INTO commits (writer, number, at) VALUES (:writer, 0, now())
+ON CONFLICT (writer) DO UPDATE SET at = excluded.at
+RETURNING number;
+
+-- name: forget_commits
+DELETE FROM commits WHERE at < now() - interval '1 day';
