@@ -8,6 +8,7 @@ import re
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -135,7 +136,7 @@ async def test_a_commit_that_was_not_answered_is_found_out(
     cuts: list[str] = []
     run = schema.Connection.execute
 
-    async def cut(self: schema.Connection, sql: str, *args: object, timeout: float | None = None) -> str:
+    async def cut(self: schema.Connection, sql: str, *args: object, **settings: Any) -> str:
         if sql == "COMMIT" and not cuts and kept:
             cuts.append(await run(self, sql))
         if sql == "COMMIT" and len(cuts) < 2:
@@ -143,7 +144,7 @@ async def test_a_commit_that_was_not_answered_is_found_out(
             cuts.append("cut")
             self.terminate()
             raise ConnectionResetError
-        return await run(self, sql, *args, timeout=timeout)
+        return await run(self, sql, *args, **settings)
 
     monkeypatch.setattr(schema.Connection, "execute", cut)
     await keep(store, row)

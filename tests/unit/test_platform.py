@@ -84,7 +84,6 @@ class Outage:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.writers = store.writers
         self.lasts = 0
 
     async def write(

@@ -142,7 +142,6 @@ class FaultyStore:
 
     def __init__(self, store: Store, *errors: Exception) -> None:
         self._store = store
-        self.writers = store.writers
         self._errors = list(errors)
 
     async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:

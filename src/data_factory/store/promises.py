@@ -229,11 +229,6 @@ class Member(Protocol):
 class Store(Protocol):
     """A place where everything is kept."""
 
-    @property
-    def writers(self) -> int:
-        """How many writes can be under way at a time; more of them wait."""
-        ...
-
     async def join(self, member: Member) -> None:
         """Join the processes that work on this store, and hear from now on what they tell.
 

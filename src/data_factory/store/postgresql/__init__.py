@@ -42,8 +42,6 @@ class PostgresqlStore:
     Use it from one event loop. It connects when it is first used, and again whenever the connection was lost.
     """
 
-    writers = 2
-
     def __init__(self, url: str) -> None:
         self._url = url
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None

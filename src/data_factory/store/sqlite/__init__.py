@@ -32,8 +32,6 @@ class SqliteStore:
         SchemaTooNew: a newer version has written it.
     """
 
-    writers = 1
-
     def __init__(self, directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = directory / FILE_NAME
