@@ -257,7 +257,9 @@ def test_an_id_followed_by_nul_is_not_that_id(server: Server, factory: Factory) 
 # -- paths and methods
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/tasks/a/b/c", "/v2", "/tasks//poll", "/jobs/x/zip", "/Tasks", "/files"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/tasks/a/b/c", "/v2", "/tasks//poll", "/jobs/x/zip", "/Tasks", "/files", "/tasks/"]
+)
 def test_what_is_not_there(api: httpx.Client, path: str) -> None:
     refused(api.get(path), 404, "not_found")
 

@@ -60,7 +60,8 @@ def test_a_job_that_is_not_there_is_not_launched(factory: Factory, job_id: str) 
 
 VALUES: dict[str, Any] = {
     "big": 2**100,
-    "huge": 10**4_000,
+    "huge": 10**4_300 - 1,
+    "huge and negative": 1 - 10**4_299,
     "small": -(2**63),
     "float": 0.1,
     "whole float": 1.0,
@@ -388,3 +389,17 @@ def test_an_idempotency_key_has_a_length(factory: Factory) -> None:
         "Idempotency-Key"
     }
     made(factory.api.post("/tasks", json={"key": new_key()}, headers={"Idempotency-Key": "k" * 243 + new_key()[-12:]}))
+
+
+def test_a_page_ends_before_it_is_too_large_and_the_cursor_goes_on(factory: Factory) -> None:
+    job = factory.job(step(factory.task()))
+    runs = [factory.launch(job, text="x" * 6_000_000)["id"] for _ in range(4)]
+    shown: list[list[str]] = []
+    query = {"jobId": job["id"], "size": "3"}
+    while True:
+        page = told(factory.api.get("/job_executions", params=query))
+        shown.append([one["id"] for one in page["data"]])
+        if page["nextCursor"] is None:
+            break
+        query["cursor"] = page["nextCursor"]
+    assert shown == [runs[:1:-1], runs[1::-1]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from typing import Any
 
@@ -53,6 +54,7 @@ curl -X 'POST' \\
   -d '{
   "jobId": "<the previously created job id>",
   "input": {
+    # The input data for the task, this is an example
     "power": 10
   }
 }'
@@ -113,6 +115,7 @@ def job_and_task(api: httpx.Client) -> tuple[dict[str, Any], dict[str, Any]]:
     return made(api.post("/jobs", content=text)), task
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_the_three_calls_and_what_the_last_one_shows(
     server: Server, job_and_task: tuple[dict[str, Any], dict[str, Any]], factory: Factory
 ) -> None:

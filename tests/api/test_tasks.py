@@ -71,6 +71,13 @@ def test_what_was_got_can_be_put_back(api: httpx.Client) -> None:
     assert {**again, "updatedAt": ""} == {**task, "updatedAt": ""}
 
 
+def test_the_id_of_another_cannot_be_put(factory: Factory) -> None:
+    one, other = factory.task(), factory.task()
+    problem = refused(factory.api.put(f"/tasks/{one['id']}", json={"id": other["id"], "key": "k"}), 400, "invalid")
+    assert paths_of(problem) == {"id"}
+    assert told(factory.api.get(f"/tasks/{one['id']}")) == one
+
+
 def test_a_deleted_task_is_shown_once_more_and_then_gone(api: httpx.Client) -> None:
     task = made(api.post("/tasks", json={"key": new_key()}))
     assert made(api.delete(f"/tasks/{task['id']}")) == task

@@ -181,6 +181,7 @@ def test_when_nothing_comes_it_says_so_in_the_end(server: Server, factory: Facto
         ("handling=strict; foo, wait = 1", "wait=1"),
         ("wait=0", "wait=0"),
         ("wait=999999", "wait=60"),
+        ("WAIT=1", "wait=1"),
         ("wait=-1", None),
         ("wait", None),
         ("wait=x", None),
@@ -289,3 +290,11 @@ def test_many_wait_and_the_server_answers_others(server: Server, factory: Factor
         with at_once():
             given = [wire.answer()[2]["data"] for wire in waiting]
     assert {held["jobExecutionId"] for [held] in given} == runs
+
+
+def test_preferences_may_come_in_lines_of_their_own(factory: Factory) -> None:
+    task, _ = factory.waiting()
+    lines = [("Prefer", "wait=1"), ("Prefer", "respond-async")]
+    answer = factory.api.get(f"/tasks/{task['id']}/poll", headers=lines)
+    assert answer.headers["preference-applied"] == "wait=1"
+    told(answer)

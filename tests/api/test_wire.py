@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -109,6 +112,39 @@ def test_what_is_not_http_is_refused_and_the_server_goes_on(server: Server, fact
     told(factory.api.get("/tasks?size=1"))
 
 
+@pytest.mark.parametrize("endless", [b"GET /%s", b"GET / HTTP/1.1\r\nX: %s", b"GET / HTTP/1.1\r\n%s", b"%s"])
+def test_a_head_that_does_not_end_is_cut_off(server: Server, endless: bytes) -> None:
+    """Nobody needs a key to send one, so it must not fill the memory."""
+    with Wire(server) as wire:
+        more = b"X-1: 1\r\n" * 2_000 if endless.endswith(b"\n%s") else b"x" * 16_000
+        with contextlib.suppress(ConnectionError):
+            wire.raw(endless % more)
+            for _ in range(1_000):
+                wire.raw(more)
+        assert wire.closed()
+    assert memory(server) < 200
+
+
+def memory(server: Server) -> int:
+    """What the server has in memory, in MiB."""
+    status = Path(f"/proc/{server.process.pid}/status")
+    found = re.search(r"VmRSS:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return int(found[1]) // 1024 if found else 0
+
+
+def test_a_head_may_be_long_and_bodies_are_no_heads(server: Server, factory: Factory) -> None:
+    run = factory.launch(factory.job(step(factory.task())))
+    body = b'{"reason":"%s"}' % (b"x" * 300_000)
+    with Wire(server) as wire:
+        cancel = wire.head("POST", f"/job_executions/{run['id']}/cancel", Content_Length=str(len(body)), X="y" * 60_000)
+        wire.raw((cancel + body) * 3 + cancel)
+        assert [wire.answer()[0] for _ in range(3)] == [400] * 3
+        wire.raw(body)
+        assert wire.answer()[0] == 400
+        wire.send("GET", f"/tasks?key={'k' * 50_000}")
+        assert wire.answer()[2]["data"] == []
+
+
 def test_a_line_that_is_cut_in_the_middle_of_a_body_does_nothing(server: Server, factory: Factory) -> None:
     keys = []
     for part in (0, 1, 20, -1):
@@ -202,4 +238,5 @@ def test_the_answer_says_nothing_of_the_server(server: Server) -> None:
     with Wire(server) as wire:
         wire.send("GET", "/tasks")
         _, headers, _ = wire.answer()
-        assert set(headers) == {"content-type", "content-length", "date"}
+        assert set(headers) == {"content-type", "cache-control", "content-length", "date"}
+        assert headers["cache-control"] == "no-store"

@@ -53,11 +53,14 @@ class Wire:
         return int(first.split()[1]), headers, json.loads(body) if "json" in headers.get("content-type", "") else body
 
     def closed(self) -> bool:
-        """Whether the server has closed the connection; waits for it."""
+        """Whether the server closes the connection; waits for it."""
         try:
-            return self._file.read(1) == b""
+            self._file.read()
+        except TimeoutError:
+            return False
         except ConnectionError:
             return True
+        return True
 
     def leave(self) -> None:
         """Go away; what was sent is still read by the server."""

@@ -16,6 +16,9 @@ from tests.running import KEY, until
 PAUSE = 0.02
 """Seconds between two tries of the same request, while the server is away."""
 
+LOST = 0.1
+"""How often a client goes away before it has its answer."""
+
 Json = dict[str, Any]
 
 
@@ -95,10 +98,11 @@ class Load:
                     task.cancel()
 
     async def call(self, method: str, path: str, body: Json | None = None, **headers: str) -> httpx.Response:
-        """Send a request until it is answered otherwise than with 503."""
+        """Send a request until it is answered otherwise than with 503; now and then go away before the answer."""
         while True:
+            patience = 0.004 if self._random.random() < LOST else 30
             try:
-                answer = await self._client.request(method, path, json=body, headers=headers)
+                answer = await self._client.request(method, path, json=body, headers=headers, timeout=patience)
             except httpx.TransportError:
                 self.ledger.cut += 1
             else:

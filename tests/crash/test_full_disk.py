@@ -50,9 +50,12 @@ def test_what_cannot_be_kept_is_refused_and_works_later(server: Server) -> None:
                 refused(client.post("/tasks", json={"key": key, "description": "d" * 9_000}), 503, "unavailable")
                 refused(factory.report(held, output=output), 503, "unavailable")
                 refused(client.post("/task_executions/claim", json={"taskIds": [task["id"]]}), 503, "unavailable")
+                told(client.get(f"{server.address}/health/live"))
+                refused(client.get(f"{server.address}/health/ready"), 503, "unavailable")
             assert factory.run(run)["status"] == "RUNNING"
             assert told(client.get("/tasks", params={"key": key}))["data"] == []
         launched = made(client.post("/job_executions", json=launch, headers=headers))
+        told(client.get(f"{server.address}/health/ready"))
         runs = told(client.get("/job_executions", params={"jobId": job["id"]}))["data"]
         assert [one["id"] for one in runs] == [launched["id"], waiting["id"], short["id"]]
         made(client.post("/tasks", json={"key": key}))

@@ -22,7 +22,7 @@ from tests.store.rows import account, job, keep, pipeline, task
 class Place(Protocol):
     """Where a store keeps things: what one store has kept there, the next that is opened finds."""
 
-    def open(self) -> Store: ...
+    async def open(self) -> Store: ...
 
     def outage(self) -> AbstractContextManager[None]:
         """A time in which nothing can be written; then it can again, by the stores that are open."""
@@ -35,7 +35,7 @@ class SqlitePlace:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def open(self) -> Store:
+    async def open(self) -> Store:
         return SqliteStore(self.directory)
 
     @contextmanager
@@ -61,7 +61,7 @@ class PostgresqlPlace:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def open(self) -> Store:
+    async def open(self) -> Store:
         return PostgresqlStore(self.database.url)
 
     @contextmanager
@@ -101,7 +101,7 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 @pytest.fixture
 async def store(place: Place, anyio_backend: str) -> AsyncIterator[Store]:
-    store = place.open()
+    store = await place.open()
     yield store
     await store.close()
 

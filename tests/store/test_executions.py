@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from msgspec.structs import replace
 
-from data_factory.model.records import JobExecutionRecord, TaskExecutionRecord
+from data_factory.model.records import WaitingRecord
 from data_factory.store.promises import Reads, Store, Transaction
 from tests.store.conftest import House
 from tests.store.rows import (
@@ -105,11 +105,13 @@ async def test_the_limit_counts_for_each_pipeline(store: Store, house: House) ->
     rows = [execution(one) for one in (house.job, there, house.job, there, house.job, there)]
     await keep(store, *rows)
     both = [house.pipeline.id, other.id]
-    found = await store.write(lambda t: t.pending_job_executions(both, 2))
-    assert {pipeline: [row.id for row in found if row.pipeline_id == pipeline] for pipeline in both} == {
-        house.pipeline.id: [rows[0].id, rows[2].id],
-        other.id: [rows[1].id, rows[3].id],
-    }
+    found = await store.write(lambda t: t.pending_job_executions({house.pipeline.id: 2, other.id: 1}))
+    assert [(one.queue_id, one.id) for one in found] == [
+        (house.pipeline.id, rows[0].id),
+        (other.id, rows[1].id),
+        (house.pipeline.id, rows[2].id),
+    ]
+    assert {one.size for one in found} == {len(rows[0].input)}
     assert sorted(await store.read(lambda reads: reads.waiting_pipelines())) == sorted(both)
     await store.write(lambda t: t.update_job_executions([(row, started(row)) for row in rows[1::2]]))
     assert await store.read(lambda reads: reads.waiting_pipelines()) == [house.pipeline.id]
@@ -141,7 +143,7 @@ async def test_claimable_ones_come_in_the_order_of_commits(store: Store, house: 
     again = replace(rows[1], available_at=None, timer_at=None)
     back = attempt(run, house.task.id, path=rows[2].path, created_at=rows[2].created_at, id=rows[2].id)
     await store.write(lambda t: t.update_task_executions([(rows[1], again), (rows[2], back)]))
-    found = await store.write(lambda t: t.claimable_task_executions([house.task.id], 3))
+    found = await store.write(lambda t: t.claimable_task_executions({house.task.id: 3}))
     assert ids(found) == [rows[0].id, rows[1].id, rows[2].id]
 
 
@@ -150,8 +152,8 @@ async def test_claimable_ones_of_many_tasks_come_oldest_first_with_a_limit_a_tas
     other = task(house.account.id)
     rows = [attempt(run, one, path=f"step-{n}") for n, one in enumerate([house.task.id, house.task.id, other.id] * 3)]
     await keep(store, run, other, *rows)
-    found = await store.write(lambda t: t.claimable_task_executions([other.id, house.task.id, new_id()], 2))
-    assert ids(found) == [rows[0].id, rows[1].id, rows[2].id, rows[5].id]
+    found = await store.write(lambda t: t.claimable_task_executions({other.id: 1, house.task.id: 2, new_id(): 2}))
+    assert ids(found) == [rows[0].id, rows[1].id, rows[2].id]
 
 
 async def test_what_was_claimed_is_found_by_its_claim(store: Store, house: House) -> None:
@@ -212,9 +214,9 @@ async def test_a_batch_of_thousands_is_one_transaction(store: Store, house: Hous
     assert len(found) == 5_000
 
 
-async def pending(transaction: Transaction, pipeline_id: str, limit: int) -> list[JobExecutionRecord]:
-    return await transaction.pending_job_executions([pipeline_id], limit)
+async def pending(transaction: Transaction, pipeline_id: str, limit: int) -> list[WaitingRecord]:
+    return await transaction.pending_job_executions({pipeline_id: limit})
 
 
-async def claimable(transaction: Transaction, task_id: str, limit: int) -> list[TaskExecutionRecord]:
-    return await transaction.claimable_task_executions([task_id], limit)
+async def claimable(transaction: Transaction, task_id: str, limit: int) -> list[WaitingRecord]:
+    return await transaction.claimable_task_executions({task_id: limit})

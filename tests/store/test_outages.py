@@ -33,7 +33,7 @@ async def test_a_change_is_not_half_made(store: Store, house: House, place: Plac
 
 
 async def test_what_was_kept_before_is_there_after_and_when_opened_again(place: Place) -> None:
-    store = place.open()
+    store = await place.open()
     house = await furnish(store)
     before, during, after = (execution(house.job) for _ in range(3))
     await keep(store, before)
@@ -41,7 +41,7 @@ async def test_what_was_kept_before_is_there_after_and_when_opened_again(place: 
         await keep(store, during)
     await keep(store, after)
     await store.close()
-    again = place.open()
+    again = await place.open()
     assert await kept(again, house) == [after.id, before.id]
     await again.close()
 
@@ -51,6 +51,16 @@ async def test_the_refusal_tells_nothing_of_the_inside(store: Store, house: Hous
         await keep(store, execution(house.job))
     assert refused.value.code == "unavailable"
     assert refused.value.message == "The store cannot be written to at the moment: try again."
+
+
+async def test_whether_anything_can_be_written_is_found_out_without_writing_anything_new(
+    store: Store, house: House, place: Place
+) -> None:
+    await store.write(lambda t: t.write_nothing_new())
+    with place.outage(), pytest.raises(StoreUnavailable):
+        await store.write(lambda t: t.write_nothing_new())
+    await store.write(lambda t: t.write_nothing_new())
+    assert await store.read(lambda reads: reads.first_account()) == house.account
 
 
 async def kept(store: Store, house: House) -> list[str]:

@@ -224,8 +224,8 @@ async def test_what_one_hands_out_another_skips(store: PostgresqlStore, database
     other = PostgresqlStore(database.url)
 
     async def outer(transaction: Transaction) -> None:
-        mine = await transaction.claimable_task_executions([house.task.id], 2)
-        theirs = await other.write(lambda t: t.claimable_task_executions([house.task.id], 4))
+        mine = await transaction.claimable_task_executions({house.task.id: 2})
+        theirs = await other.write(lambda t: t.claimable_task_executions({house.task.id: 4}))
         assert (ids(mine), ids(theirs)) == (ids(rows[:2]), ids(rows[2:]))
         assert await other.write(lambda t: t.claimable_tasks([house.task.id])) == [house.task.id]
 

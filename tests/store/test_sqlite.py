@@ -80,6 +80,15 @@ def test_the_directory_is_for_its_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
 
 
+def test_the_database_is_for_its_owner_only_in_any_directory(tmp_path: Path, path: Path) -> None:
+    tmp_path.chmod(0o755)
+    connection = connect(path)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    connection.close()
+    assert set(modes) >= {FILE_NAME, f"{FILE_NAME}-wal"}
+    assert set(modes.values()) == {0o600}
+
+
 @pytest.mark.parametrize("odd", ["no database", "a directory"])
 def test_a_file_that_is_no_database_is_refused_by_its_name(tmp_path: Path, path: Path, odd: str) -> None:
     if odd == "a directory":
@@ -222,7 +231,9 @@ def test_no_question_looks_at_a_whole_table_nor_sorts_one(path: Path, name: str)
     values = dict.fromkeys(re.findall(r":(\w+)", sql), "[]")
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
     connection.close()
-    scans = [step for step in plan if re.match(r"SCAN (?!json_each|\w VIRTUAL|\w+ USING (COVERING )?INDEX)", step)]
+    scans = [
+        step for step in plan if re.match(r"SCAN (?!json_each|oldest|\w VIRTUAL|\w+ USING (COVERING )?INDEX)", step)
+    ]
     assert not scans or name in SMALL
     assert "TEMP B-TREE FOR ORDER BY" not in " ".join(plan) or name in SORTED | SMALL
 

@@ -75,13 +75,13 @@ async def test_the_store_works_on_after_a_failed_work(store: Store, house: House
 
 
 async def test_what_write_returned_is_there_when_the_place_is_opened_again(place: Place) -> None:
-    store = place.open()
+    store = await place.open()
     house = await furnish(store)
     row = execution(house.job)
     await keep(store, row, attempt(row, house.task.id))
     await store.close()
 
-    again = place.open()
+    again = await place.open()
     assert await again.read(lambda reads: reads.first_account()) == house.account
     assert await again.read(lambda reads: reads.default_pipeline(house.account.id)) == house.pipeline
     assert await again.read(lambda reads: reads.tasks_by_id([house.task.id])) == [house.task]
@@ -91,7 +91,7 @@ async def test_what_write_returned_is_there_when_the_place_is_opened_again(place
 
 
 async def test_a_store_that_is_closed_says_so(place: Place) -> None:
-    store = place.open()
+    store = await place.open()
     await store.close()
     await store.close()
     with pytest.raises(StoreUnavailable):
@@ -101,7 +101,7 @@ async def test_a_store_that_is_closed_says_so(place: Place) -> None:
 
 
 async def test_close_lets_the_work_in_hand_end(place: Place) -> None:
-    store = place.open()
+    store = await place.open()
     house = await furnish(store)
     rows = [task(house.account.id) for _ in range(20)]
     writes = [asyncio.create_task(keep(store, row)) for row in rows]
@@ -200,7 +200,7 @@ async def test_no_rows_are_no_change(store: Store, house: House) -> None:
         await transaction.insert_idempotency_keys([], NOW)
         assert await transaction.job_executions_by_id([]) == []
         assert await transaction.running_counts([]) == {}
-        assert await transaction.claimable_task_executions([], 10) == []
+        assert await transaction.claimable_task_executions({}) == []
 
     await store.write(work)
 

@@ -234,6 +234,27 @@ def test_a_lease_that_ended_before_the_jobs_time_counts_first(shop: Workshop) ->
     assert (shop.statuses(), shop.attempts()) == (["COMPLETED"], ["first 1 COMPLETED_WITH_ERRORS"])
 
 
+def test_what_came_first_counts_even_when_only_so_many_are_done_at_a_time(shop: Workshop) -> None:
+    a, b = shop.task("a", poll_timeout_seconds=10, timeout_policy="RETRY", retry_count=9), shop.task("b")
+    line = shop.pipeline(slots=2)
+    shop.do(shop.launch(shop.job(step("first", a), pipeline=line)))
+    shop.do(shop.launch(shop.job(step("first", b, optional=True), pipeline=line, timeoutSeconds=90)))
+    shop.do(shop.claim(b, lease=60))
+    shop.wait(3_600)
+    while shop.do(FireTimers(limit=1)):
+        pass
+    assert shop.statuses() == ["RUNNING", "COMPLETED"]
+
+
+def test_two_timers_of_a_task_that_are_due_both_come_before_a_later_one_of_its_job(shop: Workshop) -> None:
+    work = shop.task(timeout_seconds=30, timeout_policy="ALERT_ONLY")
+    shop.do(shop.launch(shop.job(step("first", work, optional=True), timeoutSeconds=90)))
+    shop.do(shop.claim(work, lease=60))
+    shop.wait(3_600)
+    shop.do(FireTimers())
+    assert (shop.statuses(), shop.attempts()) == (["COMPLETED"], ["first 1 COMPLETED_WITH_ERRORS"])
+
+
 # -- what others are told
 
 

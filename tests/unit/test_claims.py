@@ -249,3 +249,34 @@ def test_a_claim_that_got_nothing_because_others_were_served_is_called_again(
     done = shop.batch(*(shop.claim(work) for _ in range(3)))
     assert [len(answer) for answer in done.answers] == [1, 1, 0]
     assert done.effects.claimable == {work.id: 1}
+
+
+# -- how much at a time
+
+
+def test_one_answer_holds_only_so_much_but_at_least_one(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "MAX_ANSWER_BYTES", 250)
+    work = shop.task()
+    job = shop.job(step("first", work), pipeline=shop.pipeline(slots=9))
+    shop.batch(*(shop.launch(job, {"text": "x" * 100}) for _ in range(3)), shop.launch(job, {"text": "x" * 1_000}))
+    assert [len(shop.do(shop.claim(work, limit=9))) for _ in range(4)] == [2, 1, 1, 0]
+
+
+def test_who_finds_no_room_in_a_transaction_is_called_again(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "MAX_BATCH_BYTES", 150)
+    work = shop.task()
+    job = shop.job(step("first", work), pipeline=shop.pipeline(slots=9))
+    shop.batch(*(shop.launch(job, {"text": "x" * 100}) for _ in range(2)))
+    done = shop.batch(shop.claim(work), shop.claim(work))
+    assert [len(given) for given in done.answers] == [1, 0]
+    assert done.effects.claimable[work.id] == 1
+    assert len(shop.do(shop.claim(work))) == 1
+
+
+def test_the_same_claim_twice_in_a_batch_is_given_the_same(shop: Workshop) -> None:
+    work = shop.task()
+    job = shop.job(step("first", work), pipeline=shop.pipeline(slots=9))
+    shop.batch(shop.launch(job), shop.launch(job))
+    once, again = shop.batch(shop.claim(work, claim_id="a"), shop.claim(work, claim_id="a")).answers
+    assert ids(once) == ids(again)
+    assert [row.lease for row in shop.task_executions() if row.lease] == [again[0].lease]

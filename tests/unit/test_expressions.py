@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import assume, example, given, reject
 from hypothesis import strategies as st
 
-from data_factory.engine.expressions import ExpressionErrors, Mention, Template, compile_template
+from data_factory.engine.expressions import ExpressionErrors, Mention, Template, ValueTooLarge, compile_template
 from data_factory.model.errors import FieldError, Invalid
 
 SCOPE: dict[str, Any] = {
@@ -491,3 +492,27 @@ def test_any_text_compiles_or_says_what_is_wrong(text):
         texts = [wrong.message.partition(" is not")[0] for wrong in error.errors if wrong.path == "input.key"]
         texts = texts or pytest.fail("no error names the place")
     assert all(each in text for each in texts)
+
+
+def test_a_value_is_given_up_before_it_fills_the_memory() -> None:
+    scope = {"workflow": {"input": {"b": "x" * 1_000_000}}}
+    whole = compile_template({str(number): "${workflow.input.b}" for number in range(1_000)})
+    texts = compile_template({str(number): "- ${workflow.input.b}" for number in range(1_000)})
+    queries = compile_template({"all": "${workflow.input[" + ",".join(["'b'"] * 100) + "]}"})
+    tracemalloc.start()
+    for template in (whole, texts, queries):
+        with pytest.raises(ValueTooLarge):
+            template.resolve(scope, size=10_000_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 30_000_000
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_what_fits_is_never_given_up(value: Any) -> None:
+    size = len(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+    assert compile_template("${workflow.input}").resolve({"workflow": {"input": value}}, size=size) == value

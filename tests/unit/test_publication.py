@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from data_factory.engine.publication import check_job, custom_task_keys
-from data_factory.model.definitions import JobBody, JobDefinition
-from data_factory.model.errors import Invalid
+from data_factory.engine.expressions import ExpressionErrors, compile_template
+from data_factory.engine.publication import check_job, custom_task_keys, job_errors
+from data_factory.model.definitions import JobBody, JobDefinition, JobTaskBody
+from data_factory.model.errors import FieldError, Invalid
 
 KNOWN = {"power": "a" * 24, "mail": "b" * 24}
 
@@ -169,3 +170,71 @@ def test_every_error_is_told_at_once() -> None:
 def test_the_message_of_the_refusal_names_the_first_errors() -> None:
     with pytest.raises(Invalid, match=r"tasks\[0\]\.name: there is no task 'nobody'"):
         check(task("first", name="nobody"))
+
+
+def test_both_spellings_of_a_field_are_checked() -> None:
+    both = task("first", input={"a": "${x.output}"}, inputParameters={"a": "${y.output}", "b": "${a[}"})
+    assert list(errors_of(both, output={}, outputParameters={"c": "${z.output}"})) == [
+        "tasks[0].inputParameters",
+        "tasks[0].input.a",
+        "tasks[0].inputParameters.b",
+        "tasks[0].inputParameters.a",
+        "outputParameters",
+        "outputParameters.c",
+    ]
+
+
+def test_an_expression_that_cannot_be_read_hides_no_other() -> None:
+    assert list(errors_of(task("first", input={"a": "${gone.output}", "b": "${a[}"}))) == [
+        "tasks[0].input.b",
+        "tasks[0].input.a",
+    ]
+
+
+# -- how much is told
+
+
+def test_a_reference_is_told_once_for_each_place() -> None:
+    errors = errors_of(task("first", input={"a": "${x.a} ${x.b} " * 50, "b": ["${x.a}"]}))
+    assert list(errors) == ["tasks[0].input.a", "tasks[0].input.b[0]"]
+    with pytest.raises(Invalid) as refused:
+        check(task("first", input={"a": "${x.a} ${y.a} ${x[} ${x[} ${y[}"}))
+    assert len(refused.value.errors) == 4
+
+
+@pytest.mark.parametrize("text", ["${oops.x} ", "${oops[} "])
+def test_a_hundred_errors_are_told_and_that_there_are_more(text: str) -> None:
+    job = [task(f"t{number}", input={"a": text * 50}) for number in range(9_000)]
+    with pytest.raises(Invalid) as refused:
+        check(*job)
+    assert len(refused.value.errors) == 101
+    assert refused.value.errors[-1] == FieldError("", "and more: these are the first 100")
+    with pytest.raises(Invalid) as refused:
+        check(*job[:100])
+    assert len(refused.value.errors) == 100
+
+
+def test_only_what_is_told_is_looked_for() -> None:
+    with pytest.raises(ExpressionErrors) as refused:
+        compile_template("${oops[}" * 100_000)
+    assert len(refused.value.errors) == 100
+
+
+def test_long_texts_are_cut() -> None:
+    long = "x" * 100_000
+    with pytest.raises(Invalid) as refused:
+        check(task("first", input={long: "${%s.${workflow.input.a}}" % long, "b": "${a['%s'}" % long}))
+    assert len(refused.value.errors) == 2
+    assert all(len(error.path) <= 501 and len(error.message) <= 501 for error in refused.value.errors)
+
+
+def test_nothing_is_held_against_what_is_not_known() -> None:
+    blank = JobTaskBody(name="", task_reference_name="", input={"a": "${later.output}", "b": "${a[}"})
+    body = JobBody(key="", tasks=(blank, blank), output={"c": "${it.output}", "d": "${c[}"})
+    assert [error.path for error in job_errors(body, {})] == [
+        "tasks[0].input.b",
+        "tasks[0].input.a",
+        "tasks[1].input.b",
+        "output.d",
+    ]
+    assert list(job_errors(JobBody(key="", tasks=(), output={"c": "${it.output}"}), {})) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 import pytest
@@ -12,6 +12,7 @@ from data_factory.engine import decider
 from data_factory.service import batch as batches
 from data_factory.service.batch import Done
 from data_factory.service.commands import Cancel, FillSlots, Resize
+from data_factory.service.world import World
 from tests.workshop import Workshop, step, workshop
 
 
@@ -130,3 +131,37 @@ def test_a_job_that_cannot_be_started_fails_and_the_next_one_starts(
     assert shop.statuses() == ["FAILED", "RUNNING"]
     assert msgspec.json.decode(shop.executions()[0].failure or "{}")["code"] == "internal_error"
     assert "could not go on" in caplog.text
+
+
+def test_what_waits_elsewhere_is_not_read(shop: Workshop) -> None:
+    work = shop.task()
+    narrow, wide = shop.pipeline(slots=1), shop.pipeline(slots=1_000)
+    full = shop.job(step("first", work), pipeline=narrow, key="full")
+    free = shop.job(step("first", work), pipeline=wide, key="free")
+    shop.batch(*(shop.launch(full) for _ in range(50)))
+    read: list[int] = []
+    load = World.load_pending
+
+    async def counted(world: World, ids: Iterable[str]) -> None:
+        known = list(ids)
+        read.append(len(known))
+        await load(world, known)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(World, "load_pending", counted)
+        (held,) = shop.do(shop.claim(work))
+        shop.batch(shop.launch(free), shop.report(held))
+    assert Counter(shop.statuses()) == {"COMPLETED": 1, "RUNNING": 2, "PENDING": 48}
+    assert max(read) == 1
+
+
+def test_one_transaction_starts_only_so_much(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MAX_STARTED_BYTES", 250)
+    line = shop.pipeline(slots=1)
+    job = shop.job(step("first", shop.task()), pipeline=line)
+    shop.batch(*(shop.launch(job, {"text": "x" * 100}) for _ in range(6)))
+    done = shop.batch(Resize(msgspec.structs.replace(line, slots=6)))
+    assert (Counter(shop.statuses()), done.effects.unfilled) == ({"RUNNING": 3, "PENDING": 3}, (line.id,))
+    shop.batch(FillSlots((line.id,)))
+    shop.batch(FillSlots((line.id,)))
+    assert shop.statuses() == ["RUNNING"] * 6

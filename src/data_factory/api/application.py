@@ -63,13 +63,14 @@ def application(platform: Platform) -> Starlette:
 
     async def ready(request: Request) -> Response:
         try:
+            await platform.dispatcher.check()
             await platform.store.read(lambda reads: reads.first_account())
         except Unavailable as error:
             return _refusal(error, request)
         return Response(b'{"status":"ready"}', media_type="application/json")
 
     assets = StaticFiles(directory=str(files("data_factory.api").joinpath("swagger_ui")))
-    return Starlette(
+    app = Starlette(
         routes=[
             *_api_routes(platform),
             Route("/health/live", _live),
@@ -81,6 +82,10 @@ def application(platform: Platform) -> Starlette:
         ],
         exception_handlers={HTTPException: _http_exception},
     )
+    # A slash too many is told, not redirected: the redirect would name the scheme and the host that we believe in,
+    # which behind a proxy would take a client, and its key, to plain HTTP.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _api_routes(platform: Platform) -> list[BaseRoute]:

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -27,7 +27,7 @@ from data_factory.model.errors import DataFactoryError, FieldError, Invalid, Too
 from data_factory.model.ids import ID_PATTERN, is_id
 from data_factory.service.commands import IdempotencyKey
 from data_factory.service.keys import Caller
-from data_factory.service.paging import Part
+from data_factory.service.paging import MAX_PAGE_BYTES, Part
 from data_factory.service.platform import Platform
 from data_factory.service.waiting_room import Presence
 
@@ -41,8 +41,10 @@ MAX_OFFSET: Final = 10_000
 
 Handler = Callable[..., Awaitable[Wire]]
 
-_WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\b")
+_WAIT: Final = re.compile(r"(?i)(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\b")
 _JSON: Final = (b"content-type", b"application/json")
+_NO_STORE: Final = (b"cache-control", b"no-store")
+"""An answer is for who asked, and for now: a cache that gave a poll's answer twice would give its work twice."""
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -75,7 +77,7 @@ class Call:
     def __init__(self, scope: Scope, receive: Receive, platform: Platform) -> None:
         self.platform = platform
         self.path: Mapping[str, str] = scope.get("path_params", {})
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.headers = _joined(scope["headers"])
         self.method: str = scope["method"]
         self.url: str = scope["path"]
         self.answer_headers: Headers = []
@@ -119,15 +121,24 @@ class Call:
         return Part(cursor=cursor, offset=page * size, limit=size + 1)  # one more tells whether there is more
 
     def listed(self, records: list[Any], present: Callable[[Any], Wire], last: Callable[[Any], str]) -> Wire:
-        """The answer to a list, from what was found for `part()`: `last` gives the id of an item."""
-        size = self._size()
-        shown = records[:size]
+        """The answer to a list, from what was found for `part()`: `last` gives the id of an item.
+
+        It ends early, with a cursor, before it has more than 16 MiB; one item may be larger.
+        """
+        shown: list[msgspec.Raw] = []
+        room = MAX_PAGE_BYTES
+        for record in records[: self._size()]:
+            item = _encoder.encode(present(record))
+            room -= len(item)
+            if shown and room < 0:
+                break
+            shown.append(msgspec.Raw(item))
         return {
             "object": "list",
-            "data": [present(record) for record in shown],
+            "data": shown,
             "page": self._page(),
-            "size": size,
-            "nextCursor": last(shown[-1]) if len(records) > size else None,
+            "size": self._size(),
+            "nextCursor": last(records[len(shown) - 1]) if len(records) > len(shown) else None,
         }
 
     def wait(self) -> float:
@@ -227,6 +238,14 @@ def _too_large() -> TooLarge:
     return TooLarge(f"The body has more than {MAX_BODY_BYTES} bytes.")
 
 
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The headers by name; the lines of one name as one, as HTTP has it (RFC 9110, 5.3)."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        found[name] = found[name] + b", " + value if name in found else value
+    return found
+
+
 class Disconnected(Exception):
     """The caller went away before the request was read: there is nobody to answer."""
 
@@ -259,6 +278,8 @@ class Endpoint(msgspec.Struct, frozen=True):
             return _encoder.encode(await self.handler(call, self.body()))
         value = read_json(call.raw)
         if self.echoes and isinstance(value, dict):
+            if value.get("id", call.path["id"]) != call.path["id"]:
+                raise Invalid(errors=(FieldError("id", "is not the id of the path"),))
             value = {name: member for name, member in value.items() if name not in self.echoes}
         return _encoder.encode(await self.handler(call, convert(value, self.body, len(call.raw))))
 
@@ -330,7 +351,7 @@ class Resource:
 
 async def respond(send: Send, status: int, headers: Headers, body: bytes) -> None:
     """Send an answer."""
-    headers.append((b"content-length", b"%d" % len(body)))
+    headers += [_NO_STORE, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -17,6 +17,7 @@ import typer
 import uvicorn
 
 from data_factory.api.application import application
+from data_factory.api.bounded_http import BoundedHttp
 from data_factory.cli.credentials import announce, keep_key
 from data_factory.service.platform import Platform
 from data_factory.store.postgresql import PostgresqlStore
@@ -28,6 +29,9 @@ from data_factory.store.sqlite.lock import DirectoryInUse, DirectoryLock
 log = logging.getLogger("data_factory.server")
 
 GRACE_S = 10
+KEEP_ALIVE_S = 75
+"""Longer than clients and load balancers keep a connection that is idle: whoever closes it first must not be us, or a
+request that is just being sent is lost."""
 
 
 class CannotStart(Exception):
@@ -84,12 +88,14 @@ async def _serve(
     announce(address, data_dir)
     config = uvicorn.Config(
         application(platform),
+        http=BoundedHttp,
         lifespan="off",
         log_config=None,
         access_log=False,
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     http = _Server(config, platform)
     log.info("Data Factory %s listens on %s, data in %s", version("data-factory"), address, kept_in)

@@ -6,13 +6,14 @@ them loads the run before and keeps the records after; nothing here reads a cloc
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
 
-from data_factory.engine.expressions import Template
+from data_factory.engine.expressions import Template, ValueTooLarge
 from data_factory.engine.graph import Graph, Step, reference_of
 from data_factory.engine.retry import retries_left, retry_delay_ms
 from data_factory.model.definitions import TaskDefinition
@@ -318,6 +319,9 @@ def _caused_by(ended: TaskExecutionRecord, failure: Failure) -> Failure:
 
 def _evaluate(run: Run, template: Template) -> str | None:
     """The value of a template as JSON; None when it is too large or too deep to be kept."""
+    read = len(run.execution.input) + len(run.execution.output)
+    read += sum(len(result.input) + len(result.output) for result in run.results.values())
+    size = MAX_PAYLOAD_BYTES if read * template.copies > MAX_PAYLOAD_BYTES else sys.maxsize
     try:
         scope: dict[str, Any] = {
             reference: _as_scope(run.results[reference])
@@ -326,8 +330,8 @@ def _evaluate(run: Run, template: Template) -> str | None:
         }
         if template.reads_workflow or template.reads_all:
             scope["workflow"] = _workflow_scope(run.execution)
-        value = _json(template.resolve(scope))
-    except RecursionError:
+        value = _json(template.resolve(scope, size))
+    except (RecursionError, ValueTooLarge):
         return None
     return value if len(value) <= MAX_PAYLOAD_BYTES else None
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -27,17 +28,67 @@ from typing import Any, Protocol
 import msgspec
 
 from data_factory.engine.interpolation import MAX_NESTING, Expression, NestedTooDeep, parse
-from data_factory.engine.paths import WORKFLOW, PathError, compile_path
+from data_factory.engine.paths import MAX_STEPS, WORKFLOW, Lookup, PathError, compile_path
 from data_factory.model.errors import FieldError, Invalid
 
 MAX_DEPTH = 100
+MAX_ERRORS = 100
 
 _BEGINNING = re.compile(r"\s*(?:\$\.)?([A-Za-z0-9_-]+)[.\[]")
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 
 class ExpressionErrors(Invalid):
-    """The expressions are not valid."""
+    """The expressions are not valid. `mentions` are those of the expressions that are."""
+
+    def __init__(self, errors: tuple[FieldError, ...], mentions: tuple[Mention, ...]) -> None:
+        super().__init__(errors=errors)
+        self.mentions = mentions
+
+
+class ValueTooLarge(Exception):
+    """The value would be larger than it may be."""
+
+
+class Room:
+    """How much larger a value may become, in characters of JSON."""
+
+    __slots__ = ("_left", "_size")
+
+    def __init__(self, size: int) -> None:
+        self._left = self._size = size
+
+    def take(self, length: int) -> None:
+        """A text of this length is made; raises `ValueTooLarge` when there is no room for it."""
+        self._left -= length
+        if self._left < 0:
+            raise ValueTooLarge
+
+    def hold(self, value: Any) -> None:
+        """Raise `ValueTooLarge` when a value surely has more characters; it looks at no more than there is room for.
+
+        Parts of a value that are the same object take no memory again, but each is written again.
+        """
+        if self._size == sys.maxsize:
+            return
+        left = self._size
+        waiting = [value]
+        while waiting:
+            one = waiting.pop()
+            match one:
+                case str():
+                    left -= len(one) + 2
+                case dict():
+                    left -= 1 + 2 * len(one)
+                    waiting += one.keys()
+                    waiting += one.values()
+                case list():
+                    left -= 1 + len(one)
+                    waiting += one
+                case _:
+                    left -= 1
+            if left < 0:
+                raise ValueTooLarge
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,36 +108,45 @@ class Template:
     """A JSON value with expressions in it, compiled.
 
     `reads` names the tasks that evaluating may read, `reads_all` says that it may be any, and `reads_workflow` whether
-    `workflow` is read. `mentions` lists the same for each expression, in the order of the value.
+    `workflow` is read. `mentions` lists the same for each expression, in the order of the value. `copies` is how many
+    times what is read may stand in the value, at the most.
     """
 
     reads: frozenset[str]
     reads_all: bool
     reads_workflow: bool
     mentions: tuple[Mention, ...]
+    copies: int
     _root: _Node
 
-    def resolve(self, scope: Mapping[str, Any]) -> Any:
+    def resolve(self, scope: Mapping[str, Any], size: int = sys.maxsize) -> Any:
         """The value with each expression replaced by what it reads in `scope`.
+
+        Raises `ValueTooLarge` rather than give a value that, as JSON, has more than `size` characters: what is put
+        together from a large input many times over must not fill the memory first.
 
         `scope` is `{"workflow": {…}, "<reference>": {"input": …, "output": …, "status": …}, …}`. Parts of the scope and
         of the template stand in the result as they are, not copied: do not change it in place.
         """
-        return self._root.resolve(scope)
+        room = Room(size)
+        value = self._root.resolve(scope, room)
+        room.hold(value)
+        return value
 
 
 def compile_template(value: Any, path: str = "") -> Template:
-    """Compile a JSON value that stands at `path`; `ExpressionErrors` names everything that is wrong with it."""
+    """Compile a JSON value that stands at `path`; `ExpressionErrors` names what is wrong with it, up to 100 things."""
     compiler = _Compiler()
     root = compiler.value(value, path, depth=0)
     if compiler.errors:
-        raise ExpressionErrors(errors=tuple(compiler.errors))
+        raise compiler.refusal()
     names = {mention.reference for mention in compiler.mentions}
     return Template(
         reads=frozenset(name for name in names if name is not None),
         reads_all=None in names,
         reads_workflow=compiler.reads_workflow,
         mentions=tuple(compiler.mentions),
+        copies=compiler.copies,
         _root=root,
     )
 
@@ -94,14 +154,14 @@ def compile_template(value: Any, path: str = "") -> Template:
 class _Node(Protocol):
     """A part of a template; `engine.paths` has two more: `Lookup` and `Query`."""
 
-    def resolve(self, scope: Mapping[str, Any]) -> Any: ...
+    def resolve(self, scope: Mapping[str, Any], room: Room) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Constant:
     value: Any
 
-    def resolve(self, scope: Mapping[str, Any]) -> Any:  # noqa: ARG002
+    def resolve(self, scope: Mapping[str, Any], room: Room) -> Any:  # noqa: ARG002
         return self.value
 
 
@@ -112,10 +172,10 @@ class _Object:
     constants: dict[str, Any]
     nodes: tuple[tuple[str, _Node], ...]
 
-    def resolve(self, scope: Mapping[str, Any]) -> dict[str, Any]:
+    def resolve(self, scope: Mapping[str, Any], room: Room) -> dict[str, Any]:
         resolved = self.constants.copy()
         for key, node in self.nodes:
-            resolved[key] = node.resolve(scope)
+            resolved[key] = node.resolve(scope, room)
         return resolved
 
 
@@ -123,16 +183,20 @@ class _Object:
 class _Array:
     nodes: tuple[_Node, ...]
 
-    def resolve(self, scope: Mapping[str, Any]) -> list[Any]:
-        return [node.resolve(scope) for node in self.nodes]
+    def resolve(self, scope: Mapping[str, Any], room: Room) -> list[Any]:
+        return [node.resolve(scope, room) for node in self.nodes]
 
 
 @dataclass(frozen=True, slots=True)
 class _Text:
     parts: tuple[str | _Node, ...]
 
-    def resolve(self, scope: Mapping[str, Any]) -> str:
-        return "".join([part if isinstance(part, str) else _as_text(part.resolve(scope)) for part in self.parts])
+    def resolve(self, scope: Mapping[str, Any], room: Room) -> str:
+        texts = []
+        for part in self.parts:
+            texts.append(part if isinstance(part, str) else _as_text(part.resolve(scope, room)))
+            room.take(len(texts[-1]))
+        return "".join(texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +206,8 @@ class _Quoted:
     node: _Node
     quote: str
 
-    def resolve(self, scope: Mapping[str, Any]) -> str:
-        escaped = _quoted(_as_text(self.node.resolve(scope)))[1:-1]
+    def resolve(self, scope: Mapping[str, Any], room: Room) -> str:
+        escaped = _quoted(_as_text(self.node.resolve(scope, room)))[1:-1]
         return escaped if self.quote == '"' else escaped.replace('\\"', '"').replace("'", "\\'")
 
 
@@ -154,8 +218,8 @@ class _Dynamic:
     source: _Text
     reference: str | None
 
-    def resolve(self, scope: Mapping[str, Any]) -> Any:
-        source = self.source.resolve(scope).strip()
+    def resolve(self, scope: Mapping[str, Any], room: Room) -> Any:
+        source = self.source.resolve(scope, room).strip()
         if not source:
             return ""
         try:
@@ -164,7 +228,7 @@ class _Dynamic:
             return None
         if self.reference is not None and path.references != {self.reference}:
             return None
-        return path.resolve(scope)
+        return path.resolve(scope, room)
 
 
 def _as_text(value: Any) -> str:
@@ -187,13 +251,14 @@ class _Compiler:
     errors: list[FieldError] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
     reads_workflow: bool = False
+    copies: int = 0
 
     def value(self, value: Any, path: str, depth: int) -> _Node:
         match value:
             case str() if "${" in value:
                 return self.string(value, path)
             case dict() | list() if depth == MAX_DEPTH:
-                self.errors.append(FieldError(path, f"nested more than {MAX_DEPTH} deep"))
+                self.error(path, f"nested more than {MAX_DEPTH} deep")
             case dict():
                 members = {key: self.value(item, _member(path, key), depth + 1) for key, item in value.items()}
                 changing = tuple((key, node) for key, node in members.items() if not isinstance(node, _Constant))
@@ -209,7 +274,7 @@ class _Compiler:
         try:
             parts = parse(text)
         except NestedTooDeep:
-            self.errors.append(FieldError(path, f"expressions nested more than {MAX_NESTING} deep"))
+            self.error(path, f"expressions nested more than {MAX_NESTING} deep")
             return _Constant(text)
         match parts:
             case (Expression() as expression,):
@@ -233,13 +298,15 @@ class _Compiler:
             compiled = compile_path(source)
         except PathError as error:
             shown = text if len(text) <= 200 else f"{text[:200]}…"
-            self.errors.append(FieldError(path, f"{shown} is not a valid expression: {error}"))
+            self.error(path, f"{shown} is not a valid expression: {error}")
             return _Constant(None)
+        self.copies += 1 if isinstance(compiled, Lookup) else MAX_STEPS
         for reference in sorted(compiled.references):
             self.mention(reference, text, path)
         return compiled
 
     def dynamic(self, expression: Expression, path: str) -> _Node:
+        self.copies += MAX_STEPS
         written = [part if isinstance(part, str) else "" for part in expression.parts]
         begin = _BEGINNING.match(written[0])
         names_more = "$" in "".join(written)[begin.end() if begin else 0 :]
@@ -253,6 +320,14 @@ class _Compiler:
     def inner(self, expression: Expression, path: str) -> _Node:
         node = self.expression(expression, path)
         return _Quoted(node, expression.quote) if expression.quote else node
+
+    def error(self, path: str, message: str) -> None:
+        self.errors.append(FieldError(path, message))
+        if len(self.errors) == MAX_ERRORS:  # reading what is no path takes its time: not a million times
+            raise self.refusal()
+
+    def refusal(self) -> ExpressionErrors:
+        return ExpressionErrors(tuple(self.errors), tuple(self.mentions))
 
     def mention(self, reference: str | None, text: str, path: str) -> None:
         if reference != WORKFLOW:

@@ -51,7 +51,7 @@ class Lookup:
     references: frozenset[str]
     missing: str | None
 
-    def resolve(self, scope: Mapping[str, Any]) -> Any:
+    def resolve(self, scope: Mapping[str, Any], room: object = None) -> Any:  # noqa: ARG002
         """The value, as it stands in the scope, or `missing` where there is none."""
         value: Any = scope
         try:
@@ -71,7 +71,7 @@ class Query:
     path: JSONPath
     references: frozenset[str]
 
-    def resolve(self, scope: Mapping[str, Any]) -> list[Any] | None:
+    def resolve(self, scope: Mapping[str, Any], room: object = None) -> list[Any] | None:  # noqa: ARG002
         """The matches in document order; `None` when finding them takes more than `MAX_STEPS` or goes too deep."""
         try:
             return self.path.findall(scope, filter_context={"steps": MAX_STEPS})

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
 
-from data_factory.engine.expressions import ExpressionErrors, Template, compile_template
+from data_factory.engine.expressions import ExpressionErrors, Mention, compile_template
 from data_factory.model.definitions import JobBody, JobDefinition, JobTask, JobTaskBody
 from data_factory.model.errors import FieldError, Invalid
 
 CUSTOM_TASK: Final = re.compile(r"^\$\{account\}/(?P<key>.+)$")
 RESERVED: Final = frozenset({"workflow", "account"})
+
+MAX_ERRORS: Final = 100
+MAX_SHOWN: Final = 500
+MAX_QUOTED: Final = 200
 
 
 def custom_task_keys(body: JobBody) -> frozenset[str]:
@@ -25,48 +30,67 @@ def custom_task_keys(body: JobBody) -> frozenset[str]:
     return frozenset(match["key"] for task in body.tasks if (match := CUSTOM_TASK.match(task.name)))
 
 
-def check_job(body: JobBody, known: Mapping[str, str]) -> tuple[JobDefinition, dict[str, str]]:
+def check_job(
+    body: JobBody, known: Mapping[str, str], others: Iterable[FieldError] = ()
+) -> tuple[JobDefinition, dict[str, str]]:
     """The definition in one dialect, and the id of each task that it names.
 
-    `known` gives the id of each custom task key that exists in the account.
+    `known` gives the id of each custom task key that exists in the account. `others` is what else is wrong.
 
     Raises:
-        Invalid: with all that is wrong, not only the first.
+        Invalid: with all that is wrong, not only the first (see `first_errors`).
     """
-    errors: list[FieldError] = []
-    task_ids: dict[str, str] = {}
-    before: set[str] = set()
-    tasks: list[JobTask] = []
+    if errors := first_errors(chain(others, job_errors(body, known))):
+        raise Invalid(errors=errors)
+    return _definition(body), {f"${{account}}/{key}": known[key] for key in sorted(custom_task_keys(body))}
+
+
+def job_errors(body: JobBody, known: Mapping[str, str]) -> Iterator[FieldError]:
+    """What is wrong with a job, one by one: whoever has seen enough need not wait for the rest.
+
+    Of a job that did not fit as it was sent, give what does: a task without a name, or without a reference name (`""`),
+    and a job without tasks are ones of which that is not known, and nothing is held against it.
+    """
+    before: set[str] = set() if body.tasks else {""}
     for index, task in enumerate(body.tasks):
         path = f"tasks[{index}]"
-        errors += _name_errors(task, path, known, task_ids)
-        errors += _reference_errors(task, path, before)
-        optional, spelling = _either(task.is_optional, task.optional, f"{path}.isOptional", f"{path}.optional", errors)
-        given, spelling = _either(task.input, task.input_parameters, f"{path}.input", f"{path}.inputParameters", errors)
-        errors += _expression_errors(given or {}, spelling, before)
+        yield from _name_errors(task, path, known)
+        yield from _reference_errors(task, path, before)
+        yield from _spelling_errors(task.is_optional, task.optional, f"{path}.isOptional", f"{path}.optional")
+        spellings = {f"{path}.input": task.input, f"{path}.inputParameters": task.input_parameters}
+        yield from _value_errors(spellings, before)
         before.add(task.task_reference_name)
-        tasks.append(
+    yield from _value_errors({"output": body.output, "outputParameters": body.output_parameters}, before)
+
+
+def first_errors(errors: Iterable[FieldError]) -> tuple[FieldError, ...]:
+    """What is told of all that is wrong: a hundred things, and that there is more if there is; long texts are cut.
+
+    >>> [error.message for error in first_errors(FieldError(f"tasks[{n}]", "no") for n in range(1_000_000))][98:]
+    ['no', 'no', 'and more: these are the first 100']
+    """
+    errors = iter(errors)
+    first = islice(errors, MAX_ERRORS)
+    told = [FieldError(_cut(error.path, MAX_SHOWN), _cut(error.message, MAX_SHOWN)) for error in first]
+    if next(errors, None):
+        told.append(FieldError("", f"and more: these are the first {MAX_ERRORS}"))
+    return tuple(told)
+
+
+def _definition(body: JobBody) -> JobDefinition:
+    return JobDefinition(
+        key=body.key,
+        tasks=tuple(
             JobTask(
                 name=task.name,
                 task_reference_name=task.task_reference_name,
                 type=task.type,
                 description=task.description,
-                is_optional=optional or False,
-                input=given or {},
+                is_optional=_either(task.is_optional, task.optional) or False,
+                input=_either(task.input, task.input_parameters) or {},
             )
-        )
-    output, spelling = _either(body.output, body.output_parameters, "output", "outputParameters", errors)
-    if output is not None:
-        errors += _expression_errors(output, spelling, before)
-    if errors:
-        raise Invalid(errors=tuple(errors))
-    return _definition(body, tuple(tasks), output), task_ids
-
-
-def _definition(body: JobBody, tasks: tuple[JobTask, ...], output: dict[str, Any] | None) -> JobDefinition:
-    return JobDefinition(
-        key=body.key,
-        tasks=tasks,
+            for task in body.tasks
+        ),
         title=body.title or body.key,
         title_local=dict(body.title_local),
         description=body.description,
@@ -74,50 +98,72 @@ def _definition(body: JobBody, tasks: tuple[JobTask, ...], output: dict[str, Any
         icon=body.icon,
         status=body.status,
         user_inputs=body.user_inputs,
-        output=output,
+        output=_either(body.output, body.output_parameters),
         timeout_seconds=body.timeout_seconds,
     )
 
 
-def _name_errors(
-    task: JobTaskBody, path: str, known: Mapping[str, str], task_ids: dict[str, str]
-) -> Iterator[FieldError]:
+def _name_errors(task: JobTaskBody, path: str, known: Mapping[str, str]) -> Iterator[FieldError]:
     match = CUSTOM_TASK.match(task.name)
+    if not task.name:
+        return
     if match is None:
         hint = "name a custom task as ${account}/<key>"
-        yield FieldError(f"{path}.name", f"there is no task {task.name!r}; {hint}")
+        yield FieldError(f"{path}.name", f"there is no task {_quoted(task.name)}; {hint}")
     elif match["key"] not in known:
         hint = "create it first (POST /v1/data_factory/tasks)"
-        yield FieldError(f"{path}.name", f"there is no custom task with the key {match['key']!r}; {hint}")
-    else:
-        task_ids[task.name] = known[match["key"]]
+        yield FieldError(f"{path}.name", f"there is no custom task with the key {_quoted(match['key'])}; {hint}")
 
 
 def _reference_errors(task: JobTaskBody, path: str, before: set[str]) -> Iterator[FieldError]:
     reference = task.task_reference_name
-    if reference in before:
+    if reference and reference in before:
         yield FieldError(f"{path}.taskReferenceName", f"{reference!r} is already the name of a task before it")
     if reference in RESERVED:
         yield FieldError(f"{path}.taskReferenceName", f"{reference!r} has a meaning of its own; choose another name")
 
 
+def _value_errors(spellings: Mapping[str, Any], before: set[str]) -> Iterator[FieldError]:
+    """What is wrong with a value that has two spellings, in either of them."""
+    (first_path, first), (second_path, second) = spellings.items()
+    yield from _spelling_errors(first, second, first_path, second_path)
+    for path, value in spellings.items():
+        if value is not UNSET and value is not None:
+            yield from _expression_errors(value, path, before)
+
+
 def _expression_errors(value: Any, path: str, before: set[str]) -> Iterator[FieldError]:
+    mentions: tuple[Mention, ...]
     try:
-        template: Template = compile_template(value, path)
+        mentions = compile_template(value, path).mentions
     except ExpressionErrors as error:
-        yield from error.errors
+        yield from dict.fromkeys(error.errors)
+        mentions = error.mentions
+    if "" in before:  # any name may be that task's
         return
-    for mention in template.mentions:
-        if mention.reference is not None and mention.reference not in before:
-            yield FieldError(mention.path, f"{mention.text} names {mention.reference!r}, which is no task before it")
+    told: set[tuple[str, str]] = set()
+    for mention in mentions:
+        reference = mention.reference
+        if reference is not None and reference not in before and (mention.path, reference) not in told:
+            told.add((mention.path, reference))
+            text = _cut(mention.text, MAX_QUOTED)
+            yield FieldError(mention.path, f"{text} names {_quoted(reference)}, which is no task before it")
 
 
-def _either(
-    first: Any | UnsetType, second: Any | UnsetType, first_path: str, second_path: str, errors: list[FieldError]
-) -> tuple[Any, str]:
-    """The value given in either spelling, and the path of that spelling."""
+def _spelling_errors(first: Any, second: Any, first_path: str, second_path: str) -> Iterator[FieldError]:
     if first is not UNSET and second is not UNSET and first != second:
-        errors.append(FieldError(second_path, f"differs from {first_path}: give one of the two"))
-    if first is not UNSET:
-        return first, first_path
-    return (None if second is UNSET else second), second_path
+        yield FieldError(second_path, f"differs from {first_path}: give one of the two")
+
+
+def _either(first: Any | UnsetType, second: Any | UnsetType) -> Any:
+    """The value given in either spelling."""
+    given = second if first is UNSET else first
+    return None if given is UNSET else given
+
+
+def _quoted(text: str) -> str:
+    return repr(_cut(text, MAX_QUOTED))
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}…"

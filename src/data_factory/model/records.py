@@ -158,3 +158,14 @@ class IdempotencyRecord(Record, frozen=True):
     fingerprint: str
     resource_id: str
     created_at: int
+
+
+class WaitingRecord(Record, frozen=True):
+    """One that waits in a queue: a job execution in its pipeline, or a task execution for its task.
+
+    `size` is that of its input, in characters of JSON; the row itself is read when it is its turn.
+    """
+
+    id: str
+    queue_id: str
+    size: int

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from heapq import heappop, heappush
 from typing import Any, Final
 
 import msgspec
@@ -39,7 +40,7 @@ from data_factory.service.commands import (
     Resize,
 )
 from data_factory.service.graphs import Graphs
-from data_factory.service.world import World
+from data_factory.service.world import JOB, TASK, World
 from data_factory.store.promises import Transaction
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,9 @@ IDEMPOTENCY_MS: Final = 24 * 3600 * 1000
 
 MAX_STARTS: Final = 1_000
 """The most executions that one transaction starts; the rest follow in the next."""
+
+MAX_STARTED_BYTES: Final = 64 * 1024 * 1024
+"""The inputs of the executions that one transaction starts have no more in all, save for a single one."""
 
 
 class Effects(msgspec.Struct):
@@ -81,12 +85,17 @@ async def run_batch(
     await world.load(commands, now)
     batch = _Batch(world, now, new_id)
     answers = [None if isinstance(command, Claim) else batch.attempt(command) for command in commands]
-    await _fill_slots(batch)
+    await _fill_slots(transaction, batch)
     claims = [(index, command) for index, command in enumerate(commands) if isinstance(command, Claim)]
     if claims:
         await batch.claims.load(transaction, [command for _, command in claims])
         for index, command in claims:
             answers[index] = batch.attempt(command)
+        await batch.claims.load_chosen(transaction)
+        for index, command in claims:
+            chosen = answers[index]
+            if isinstance(chosen, list):
+                answers[index] = batch.claims.hand_out(command, chosen)
     await _save(transaction, world, now)
     if batch.claims.in_vain:
         await batch.claims.look_again(transaction)
@@ -111,7 +120,7 @@ class _Batch:
                 case Launch():
                     return self._launch(command)
                 case Claim():
-                    return self.claims.claim(command)
+                    return self.claims.choose(command)
                 case Report():
                     return self._report(command)
                 case Cancel():
@@ -120,7 +129,7 @@ class _Batch:
                     self.world.resized[command.pipeline.id] = command.pipeline
                     return command.pipeline
                 case FireTimers():
-                    return self._fire(command)
+                    return self._fire()
                 case FillSlots():
                     return None
         except DataFactoryError as error:
@@ -239,18 +248,22 @@ class _Batch:
         self.world.apply(outcome)
         return outcome.execution
 
-    def _fire(self, fire: FireTimers) -> bool:
+    def _fire(self) -> bool:
         """Do what is due, in the order in which it came due; True when there may be more."""
-        for kind, id in self.world.due:
-            if kind == "task":
-                due = self.world.task_executions.now[id]
-                if due.timer_at is not None and due.timer_at <= self.now:
-                    self._guarded(due.job_execution_id, decider.expire, due, self.now, self.new_id)
-            else:
-                deadline = self.world.executions.now[id].deadline_at
-                if deadline is not None and deadline <= self.now:
+        due = self.world.due.copy()
+        while due:
+            at, kind, id = heappop(due)
+            if kind == JOB:
+                if self.world.executions.now[id].deadline_at == at:
                     self._guarded(id, decider.expire_job, self.world.active_of(id), self.now)
-        return fire.limit in Counter(kind for kind, _ in self.world.due).values()
+                continue
+            row = self.world.task_executions.now[id]
+            if row.timer_at == at:
+                self._guarded(row.job_execution_id, decider.expire, row, self.now, self.new_id)
+                after = self.world.task_executions.now[id]
+                if after is not row and after.timer_at is not None and (after.timer_at, TASK) <= self.world.due_until:
+                    heappush(due, (after.timer_at, TASK, id))
+        return self.world.more_due
 
     def start(self, execution: JobExecutionRecord) -> None:
         """Give a slot to an execution."""
@@ -269,30 +282,34 @@ class _Batch:
             self.world.apply(decider.abandon(execution, active, failure, self.now))
 
 
-async def _fill_slots(batch: _Batch) -> None:
+async def _fill_slots(transaction: Transaction, batch: _Batch) -> None:
     """Start what waits in the pipelines that the batch has touched: oldest first, as many as there are free slots."""
     world = batch.world
     launched: dict[str, list[JobExecutionRecord]] = defaultdict(list)
     for row in world.executions.new():
         launched[row.pipeline_id].append(row)
     open_ids = dict.fromkeys(world.pipelines)
+    room = MAX_STARTED_BYTES
     starts = 0
     while free := world.free_slots(open_ids):
-        if starts >= MAX_STARTS:
+        if starts >= MAX_STARTS or room <= 0:
             batch.unfilled = tuple(free)
             return
-        gone = sum(old.status == "PENDING" for old, _ in world.executions.changed())
         share = max(1, (MAX_STARTS - starts) // len(free))
-        limit = min(max(free.values()), share) + gone
-        stored: dict[str, list[JobExecutionRecord]] = defaultdict(list)
-        for row in await world.load_pending(free, limit):
-            stored[row.pipeline_id].append(row)
+        gone = Counter(old.pipeline_id for old, _ in world.executions.changed() if old.status == "PENDING")
+        wanted = {id: min(slots, share) + gone[id] for id, slots in free.items()}
+        waiting: dict[str, list[str]] = defaultdict(list)
+        for one in await transaction.pending_job_executions(wanted):
+            room -= one.size
+            if room > 0 or not waiting:
+                waiting[one.queue_id].append(one.id)
+        await world.load_pending(id for ids in waiting.values() for id in ids)
         for id, slots in free.items():
-            waiting = stored[id]
-            exhausted = len(waiting) < limit
+            exhausted = room > 0 and len(waiting[id]) < wanted[id]
             if exhausted:
-                waiting += launched[id]
-            pending = [row for row in waiting if world.executions.now[row.id].status == "PENDING"]
+                waiting[id] += (row.id for row in launched[id])
+            now = world.executions.now
+            pending = [now[one] for one in waiting[id] if now[one].status == "PENDING"]
             starting = pending[: min(slots, MAX_STARTS - starts)]
             for row in starting:
                 batch.start(row)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Sequence
 from heapq import merge
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Final
 
 from data_factory.engine import lease
 from data_factory.model.errors import NotFound
 from data_factory.model.ids import NewId
-from data_factory.model.records import TaskExecutionRecord
+from data_factory.model.records import TaskExecutionRecord, WaitingRecord
 from data_factory.service.commands import Claim
 from data_factory.service.world import World
 from data_factory.store.promises import Transaction
@@ -19,12 +19,22 @@ from data_factory.store.promises import Transaction
 MAX_CLAIMABLE: Final = 2_000
 """The most waiting executions of a task that one transaction looks at."""
 
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+"""What one claim is given has inputs of no more in all, save for a single one: it has to travel within its lease."""
+
+MAX_BATCH_BYTES: Final = 64 * 1024 * 1024
+"""What the claims of one transaction are given has no more in all, save for a single one."""
+
 _by_age: Final = attrgetter("id")
 
 
 def is_claimable(row: TaskExecutionRecord) -> bool:
     """Whether a worker may be given this task execution now."""
     return row.status == "SCHEDULED" and row.available_at is None
+
+
+def _waiting(row: TaskExecutionRecord) -> WaitingRecord:
+    return WaitingRecord(row.id, row.task_id, len(row.input))
 
 
 class Claims:
@@ -38,7 +48,9 @@ class Claims:
         self._world = world
         self._now = now
         self._new_id = new_id
-        self._waiting: dict[str, deque[tuple[int, str]]] = {}
+        self._waiting: dict[str, deque[tuple[int, WaitingRecord]]] = {}
+        self._chosen: set[str] = set()
+        self._room = MAX_BATCH_BYTES
         self._held: dict[tuple[str, str], set[str]] = {}
         self._in_progress: Counter[str] = Counter()
         self._maybe_more: set[str] = set()
@@ -50,14 +62,15 @@ class Claims:
         """What the claims may be given: what they were given before, and what waits, oldest first."""
         for row in self._world.task_executions.now.values():
             self._remember(row)
-        task_ids = {id for claim in claims for id in claim.task_ids if id in self._world.tasks}
-        await self._load_waiting(transaction, task_ids, sum(claim.limit for claim in claims))
-        limited = {id for id in task_ids if self._world.limit_of(id)}
+        await self._load_waiting(transaction, claims)
+        limited = {
+            id for claim in claims for id in claim.task_ids if id in self._world.tasks and self._world.limit_of(id)
+        }
         if limited:
             await self._count_in_progress(transaction, limited)
 
-    def claim(self, claim: Claim) -> list[TaskExecutionRecord]:
-        """What this claim is given.
+    def choose(self, claim: Claim) -> list[str]:
+        """Which task executions this claim is given: the oldest, as many as it asks for and as one answer can hold.
 
         Raises:
             NotFound: it names a task that is not in its account.
@@ -66,16 +79,17 @@ class Claims:
             task = self._world.tasks.get(id)
             if task is None or task.account_id != claim.account_id:
                 raise NotFound(f"There is no task {id!r} in this account.")
-        if held := self._given_before(claim):
-            return [self._hand_out_again(row) for row in held]
-        taken: list[TaskExecutionRecord] = []
-        while len(taken) < claim.limit and (oldest := self._oldest(claim.task_ids)) is not None:
-            taken.append(self._hand_out(oldest, claim))
-        if not taken:
-            free = [id for id in claim.task_ids if not self._at_limit(id)]
-            self.overlooked.update(id for id in free if id in self._maybe_more)
-            self.in_vain.update(id for id in free if id not in self._maybe_more)
-        return taken
+        if before := self._given_before(claim):
+            return before
+        chosen: list[str] = []
+        size = 0
+        while len(chosen) < claim.limit and (oldest := self._oldest(claim.task_ids, size)) is not None:
+            size += self._take(oldest, claim)
+            chosen.append(oldest.id)
+        if not chosen:
+            self.overlooked.update(id for id in claim.task_ids if self._may_have_more(id))
+            self.in_vain.update(id for id in claim.task_ids if not (self._may_have_more(id) or self._at_limit(id)))
+        return chosen
 
     async def look_again(self, transaction: Transaction) -> None:
         """Find out, once everything is written, what waits although claims got nothing: another transaction had it in
@@ -83,65 +97,88 @@ class Claims:
         waiting = await transaction.claimable_tasks(self.in_vain)
         self.unseen = Counter({id: self.in_vain[id] for id in waiting})
 
+    async def load_chosen(self, transaction: Transaction) -> None:
+        """Read what was chosen."""
+        missing = self._chosen - self._world.task_executions.now.keys()
+        if missing:
+            self._world.task_executions.add(await transaction.task_executions_by_id(missing))
+
+    def hand_out(self, claim: Claim, chosen: Sequence[str]) -> list[TaskExecutionRecord]:
+        """Give what was chosen for a claim to its worker; what it was given before, under a new lease."""
+        rows = self._world.task_executions
+        for id in chosen:
+            row = rows.now[id]
+            if row.status == "IN_PROGRESS":
+                rows.put(lease.hand_out_again(row, self._new_id(), self._now))
+                continue
+            held = lease.claim(
+                row,
+                self._world.definitions[row.task_id],
+                self._new_id(),
+                self._now,
+                lease_ms=claim.lease_ms,
+                worker_id=claim.worker_id,
+                claim_id=claim.claim_id,
+            )
+            rows.put(held)
+        return [rows.now[id] for id in chosen]
+
     def _remember(self, row: TaskExecutionRecord) -> None:
         if row.status == "IN_PROGRESS" and row.claim_id is not None:
             self._held.setdefault((row.task_id, row.claim_id), set()).add(row.id)
 
-    def _given_before(self, claim: Claim) -> list[TaskExecutionRecord]:
+    def _given_before(self, claim: Claim) -> list[str]:
         """What a claim with the same id was given, for the same tasks, and still holds."""
         if claim.claim_id is None:
             return []
-        ids = sorted(id for task_id in claim.task_ids for id in self._held.get((task_id, claim.claim_id), ()))
-        return [self._world.task_executions.now[id] for id in ids]
+        return sorted(id for task_id in claim.task_ids for id in self._held.get((task_id, claim.claim_id), ()))
 
-    async def _load_waiting(self, transaction: Transaction, task_ids: set[str], wanted: int) -> None:
+    async def _load_waiting(self, transaction: Transaction, claims: Sequence[Claim]) -> None:
         rows = self._world.task_executions
         changed = rows.changed()
-        limit = min(wanted, MAX_CLAIMABLE) + len(changed)
-        stored = await transaction.claimable_task_executions(task_ids, limit)
-        found = Counter(row.task_id for row in stored)
-        self._maybe_more = {id for id, count in found.items() if count >= limit}
-        youngest_seen = {row.task_id: row.id for row in stored if row.task_id in self._maybe_more}
-        rows.add(stored)
+        asked = Counter[str]()
+        for claim in claims:
+            asked.update({id: claim.limit for id in claim.task_ids if id in self._world.tasks})
+        gone = Counter(old.task_id for old, _ in changed)
+        wanted = {id: min(count, MAX_CLAIMABLE) + gone[id] for id, count in asked.items()}
+        stored = await transaction.claimable_task_executions(wanted)
+        found = Counter(one.queue_id for one in stored)
+        self._maybe_more = {id for id, count in found.items() if count >= wanted[id]}
+        youngest_seen = {one.queue_id: one.id for one in stored if one.queue_id in self._maybe_more}
         # What was handed back, or has waited for its retry, is as old as its id says; what is new is the youngest.
         # Beyond the youngest that was looked at there may be others, which come before what is younger still.
-        back = [new for old, new in changed if not is_claimable(old)]
-        back = [row for row in back if row.task_id not in youngest_seen or row.id < youngest_seen[row.task_id]]
-        new = [row for row in rows.new() if row.task_id not in youngest_seen]
-        for age, row in enumerate((*merge(stored, sorted(back, key=_by_age), key=_by_age), *new)):
-            if is_claimable(rows.now[row.id]):
-                self._waiting.setdefault(row.task_id, deque()).append((age, row.id))
+        back = [_waiting(new) for old, new in changed if is_claimable(new) and not is_claimable(old)]
+        back = [one for one in back if one.queue_id not in youngest_seen or one.id < youngest_seen[one.queue_id]]
+        new = [_waiting(row) for row in rows.new() if is_claimable(row) and row.task_id not in youngest_seen]
+        still = [one for one in stored if one.id not in rows.now or is_claimable(rows.now[one.id])]
+        for age, one in enumerate((*merge(still, sorted(back, key=_by_age), key=_by_age), *new)):
+            self._waiting.setdefault(one.queue_id, deque()).append((age, one))
 
     async def _count_in_progress(self, transaction: Transaction, limited: set[str]) -> None:
         self._in_progress.update(await transaction.in_progress_counts(limited))
         for old, new in self._world.task_executions.changed():
             self._in_progress[old.task_id] += (new.status == "IN_PROGRESS") - (old.status == "IN_PROGRESS")
 
-    def _oldest(self, task_ids: Sequence[str]) -> str | None:
+    def _oldest(self, task_ids: Sequence[str], size: int) -> WaitingRecord | None:
+        """The oldest that may be given to a claim for these tasks, which was given inputs of this size so far."""
         heads = [self._waiting[id][0] for id in task_ids if self._waiting.get(id) and not self._at_limit(id)]
-        return min(heads)[1] if heads else None
+        oldest = min(heads, default=(0, None), key=itemgetter(0))[1]
+        if oldest is None or (size and size + oldest.size > MAX_ANSWER_BYTES):
+            return None
+        return None if self._chosen and oldest.size > self._room else oldest
 
-    def _hand_out(self, id: str, claim: Claim) -> TaskExecutionRecord:
-        waiting = self._world.task_executions.now[id]
-        self._waiting[waiting.task_id].popleft()
-        self._in_progress[waiting.task_id] += 1
-        held = lease.claim(
-            waiting,
-            self._world.definitions[waiting.task_id],
-            self._new_id(),
-            self._now,
-            lease_ms=claim.lease_ms,
-            worker_id=claim.worker_id,
-            claim_id=claim.claim_id,
-        )
-        self._world.task_executions.put(held)
-        self._remember(held)
-        return held
+    def _take(self, one: WaitingRecord, claim: Claim) -> int:
+        self._waiting[one.queue_id].popleft()
+        self._in_progress[one.queue_id] += 1
+        self._chosen.add(one.id)
+        self._room -= one.size
+        if claim.claim_id is not None:
+            self._held.setdefault((one.queue_id, claim.claim_id), set()).add(one.id)
+        return one.size
 
-    def _hand_out_again(self, held: TaskExecutionRecord) -> TaskExecutionRecord:
-        again = lease.hand_out_again(held, self._new_id(), self._now)
-        self._world.task_executions.put(again)
-        return again
+    def _may_have_more(self, task_id: str) -> bool:
+        """Whether something may be waiting for this task that could be given to a claim."""
+        return bool(task_id in self._maybe_more or self._waiting.get(task_id)) and not self._at_limit(task_id)
 
     def _at_limit(self, task_id: str) -> bool:
         limit = self._world.limit_of(task_id)

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 MAX_BATCH: Final = 256
 MAX_QUEUED: Final = 20_000
 
+MOMENT_S: Final = 5.0
+"""After a write that failed, for how long nobody tries another only to find out."""
+
 Queued = tuple[Command, "asyncio.Future[Any]"]
 
 
@@ -30,8 +33,8 @@ class Dispatcher:
     """Takes commands one by one and carries them out in batches, each batch in one transaction.
 
     While a batch is being kept, the commands that arrive wait together and make the next one: the busier it is, the
-    less a command costs. `on_effects` is told, after each commit, what others may be waiting for. (Two batches at a time
-    were slower on PostgreSQL, too: both wait for the same pipeline, each with half of the commands.)
+    less a command costs. `on_effects` is told, after each commit, what others may be waiting for. (Two batches at a
+    time are slower, on PostgreSQL too: both wait for the same pipeline, each with half of the commands.)
     """
 
     def __init__(self, store: Store, clock: Clock, new_id: NewId, on_effects: Callable[[Effects], None]) -> None:
@@ -42,6 +45,7 @@ class Dispatcher:
         self._graphs = Graphs()
         self._queue: deque[Queued] = deque()
         self._worker: asyncio.Task[None] | None = None
+        self._failed_at: float | None = None
         self.batches = 0
         self.commands = 0
 
@@ -59,6 +63,19 @@ class Dispatcher:
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
         return await future
+
+    async def check(self) -> None:
+        """Make sure that commands can be kept. As long as they could be, that costs nothing.
+
+        Raises:
+            Unavailable: the store cannot keep anything, or could not a moment ago.
+        """
+        if self._failed_at is None:
+            return
+        if asyncio.get_running_loop().time() - self._failed_at < MOMENT_S:
+            raise StoreUnavailable
+        await self._store.write(lambda transaction: transaction.write_nothing_new())
+        self._can_keep()
 
     async def stop(self) -> None:
         """Carry out what was submitted, and return."""
@@ -82,7 +99,7 @@ class Dispatcher:
             )
         except Exception as error:
             if isinstance(error, StoreUnavailable) or len(batch) == 1:
-                log.error("%d commands could not be kept", len(batch), exc_info=error)
+                self._cannot_keep(error)
                 for _, future in batch:
                     _answer(future, error)
             else:  # one of them is the cause: the others must not suffer
@@ -90,6 +107,7 @@ class Dispatcher:
                 for one in batch:
                     await self._carry_out([one])
             return
+        self._can_keep()
         self.batches += 1
         self.commands += len(batch)
         for (_, future), answer in zip(batch, done.answers, strict=True):
@@ -98,6 +116,20 @@ class Dispatcher:
             self._on_effects(done.effects)
         except Exception:
             log.exception("what a batch has done could not be told to those who wait for it")
+
+    def _cannot_keep(self, error: Exception) -> None:
+        """Log it; an outage is logged when it begins, or it would fill the disk that is full."""
+        if not isinstance(error, StoreUnavailable):
+            log.error("a command could not be kept", exc_info=error)
+            return
+        if self._failed_at is None:
+            log.error("the store cannot keep anything: %s", error.__cause__ or error)
+        self._failed_at = asyncio.get_running_loop().time()
+
+    def _can_keep(self) -> None:
+        if self._failed_at is not None:
+            self._failed_at = None
+            log.info("the store can keep what is asked again")
 
 
 def _news(done: Done) -> list[str]:

@@ -12,9 +12,9 @@ from data_factory.model.records import JobExecutionRecord, TaskExecutionRecord
 from data_factory.model.status import JOB_EXECUTION_ENDED
 from data_factory.service.commands import Cancel, Claim, Launch, Report
 from data_factory.service.dispatcher import Dispatcher
-from data_factory.service.paging import Part
+from data_factory.service.paging import Part, read_within_bounds
 from data_factory.service.waiting_room import Presence, WaitingRoom
-from data_factory.store.promises import Store
+from data_factory.store.promises import Reads, Store
 
 
 class Executions:
@@ -117,9 +117,13 @@ class Executions:
 
     async def job_executions(self, account_id: str, part: Part, job_id: str | None = None) -> list[JobExecutionRecord]:
         """Job executions, newest first; those of one job if it is given."""
-        if job_id is None:
-            return await self._store.read(lambda reads: reads.job_executions_of_account(account_id, part))
-        return await self._store.read(lambda reads: reads.job_executions_of_job(account_id, job_id, part))
+
+        async def work(reads: Reads) -> list[JobExecutionRecord]:
+            if job_id is None:
+                return await read_within_bounds(lambda few: reads.job_executions_of_account(account_id, few), part)
+            return await read_within_bounds(lambda few: reads.job_executions_of_job(account_id, job_id, few), part)
+
+        return await self._store.read(work)
 
     async def task_executions(self, account_id: str, id: str, part: Part) -> list[TaskExecutionRecord]:
         """The task executions of a job execution, oldest first.
@@ -128,7 +132,11 @@ class Executions:
             NotFound: there is no such job execution.
         """
         await self._job_execution(account_id, id)
-        return await self._store.read(lambda reads: reads.task_executions_of_job(account_id, id, part))
+
+        async def work(reads: Reads) -> list[TaskExecutionRecord]:
+            return await read_within_bounds(lambda few: reads.task_executions_of_job(account_id, id, few), part)
+
+        return await self._store.read(work)
 
     async def _job_execution(self, account_id: str, id: str) -> JobExecutionRecord:
         execution = await self._store.read(lambda reads: reads.job_execution(account_id, id))

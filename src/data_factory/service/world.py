@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
-from typing import Generic, Literal, TypeVar
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -25,7 +24,10 @@ from data_factory.service.commands import Cancel, Claim, Command, FillSlots, Fir
 from data_factory.service.graphs import Graphs, Version
 from data_factory.store.promises import Transaction
 
-Kind = Literal["task", "job"]
+TASK: Final = 0
+JOB: Final = 1
+"""What is due at a time: a task execution, and then a job execution."""
+
 R = TypeVar("R", JobExecutionRecord, TaskExecutionRecord)
 
 _decode_task = msgspec.json.Decoder(TaskDefinition).decode
@@ -74,7 +76,9 @@ class World:
         self.task_executions: Rows[TaskExecutionRecord] = Rows()
         self.idempotency: dict[tuple[str, str], IdempotencyRecord] = {}
         self.idempotency_new: list[IdempotencyRecord] = []
-        self.due: list[tuple[Kind, str]] = []
+        self.due: list[tuple[int, int, str]] = []
+        self.due_until: tuple[int, int] = (0, TASK)
+        self.more_due = False
         self._running_read: dict[str, int] = {}
 
     # -- what the decisions ask
@@ -130,26 +134,24 @@ class World:
                 await self._look_for_due(now, command.limit)
         await self._load_idempotency(launches)
         await self._load_jobs(launches)
-        due = {kind: {id for each, id in self.due if each == kind} for kind in ("task", "job")}
-        stopped = {command.id for command in commands if isinstance(command, Cancel)} | due["job"]
+        due = {kind: {id for _, each, id in self.due if each == kind} for kind in (TASK, JOB)}
+        stopped = {command.id for command in commands if isinstance(command, Cancel)} | due[JOB]
         touched = stopped | {record.resource_id for record in self.idempotency.values()}
-        ending = {report.id for report in reports if report.status not in ("IN_PROGRESS", "SCHEDULED")} | due["task"]
+        ending = {report.id for report in reports if report.status not in ("IN_PROGRESS", "SCHEDULED")} | due[TASK]
         await self._load_pipelines(commands, ending, touched)
         await self._load_executions(touched)
-        held = {report.id for report in reports} | due["task"]
+        held = {report.id for report in reports} | due[TASK]
         held |= await self._active_ids(stopped) | await self._claimed_ids(claims)
         await self._load_task_executions(held, ending)
         await self.load_graphs(())
         await self._load_results(reports)
         await self._load_tasks({id for claim in claims for id in claim.task_ids})
 
-    async def load_pending(self, pipeline_ids: Iterable[str], limit: int) -> list[JobExecutionRecord]:
-        """The oldest that the store has waiting in these pipelines, with all that starting them needs."""
-        rows = await self._transaction.pending_job_executions(pipeline_ids, limit)
-        self.executions.add(rows)
-        await self.load_graphs(rows)
+    async def load_pending(self, ids: Iterable[str]) -> None:
+        """Executions that wait, with all that starting them needs."""
+        await self._load_executions(set(ids))
+        await self.load_graphs(())
         await self._load_tasks(())
-        return rows
 
     async def load_graphs(self, rows: Iterable[JobExecutionRecord]) -> None:
         """The graphs of these executions, of those known, and of the jobs to be launched."""
@@ -163,9 +165,13 @@ class World:
         """What seems to be due, in the order in which it came due."""
         tasks = await self._transaction.due_task_executions(now, limit)
         jobs = await self._transaction.due_job_executions(now, limit)
-        times: list[tuple[int | None, Kind, str]] = [(row.timer_at, "task", row.id) for row in tasks]
-        times += [(row.deadline_at, "job", row.id) for row in jobs]
-        self.due = [(kind, id) for _, kind, id in sorted(times, key=itemgetter(0))]
+        due = [(row.timer_at, TASK, row.id) for row in tasks if row.timer_at is not None]
+        ends = [(row.deadline_at, JOB, row.id) for row in jobs if row.deadline_at is not None]
+        # Of a kind of which there is more, what comes after the last one is not known: no further than that, then.
+        last = [rows[-1][:2] for rows in (due, ends) if len(rows) == limit]
+        self.due_until = min(last, default=(now, JOB))
+        self.due = sorted(one for one in due + ends if one[:2] <= self.due_until)
+        self.more_due = bool(last)
 
     async def _load_idempotency(self, launches: Iterable[Launch]) -> None:
         pairs = {(launch.account_id, launch.idempotency.key) for launch in launches if launch.idempotency}
@@ -229,7 +235,7 @@ class World:
 
     async def _load_results(self, reports: Iterable[Report]) -> None:
         """What the steps that follow may read: only the references that their expressions name."""
-        may_fail = {id: True for kind, id in self.due if kind == "task"}
+        may_fail = {id: True for _, kind, id in self.due if kind == TASK}
         for report in reports:  # more than one thing may happen to the same task execution
             may_fail[report.id] = may_fail.get(report.id, False) or report.status != "COMPLETED"
         pairs: set[tuple[str, str]] = set()

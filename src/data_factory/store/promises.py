@@ -7,7 +7,7 @@ wherever its connection lives: the verbs below are the only awaits in it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
 from data_factory.model.errors import Unavailable
@@ -21,6 +21,7 @@ from data_factory.model.records import (
     PipelineRecord,
     TaskExecutionRecord,
     TaskRecord,
+    WaitingRecord,
 )
 
 T = TypeVar("T")
@@ -118,6 +119,10 @@ class Transaction(Reads, Protocol):
     at once. Who holds a pipeline is alone in starting and ending its job executions.
     """
 
+    async def write_nothing_new(self) -> None:
+        """Write something that nobody sees, to find out whether anything can be kept."""
+        ...
+
     async def insert_account(self, account: AccountRecord) -> None: ...
     async def insert_api_key(self, key: ApiKeyRecord) -> None: ...
     async def revoke_api_key(self, account_id: str, id: str, now: int) -> None: ...
@@ -146,8 +151,8 @@ class Transaction(Reads, Protocol):
         ...
 
     async def job_executions_by_id(self, ids: Iterable[str]) -> list[JobExecutionRecord]: ...
-    async def pending_job_executions(self, pipeline_ids: Iterable[str], limit: int) -> list[JobExecutionRecord]:
-        """Those that wait for a slot, in the order of their launch; at most `limit` of each pipeline."""
+    async def pending_job_executions(self, wanted: Mapping[str, int]) -> list[WaitingRecord]:
+        """Those that wait for a slot, in the order of their launch: of each pipeline as many as are wanted."""
         ...
 
     async def running_counts(self, pipeline_ids: Iterable[str]) -> dict[str, int]:
@@ -170,8 +175,8 @@ class Transaction(Reads, Protocol):
         ...
 
     async def active_task_executions(self, job_execution_ids: Iterable[str]) -> list[TaskExecutionRecord]: ...
-    async def claimable_task_executions(self, task_ids: Iterable[str], limit: int) -> list[TaskExecutionRecord]:
-        """Those that wait for a worker, oldest first; at most `limit` of each task."""
+    async def claimable_task_executions(self, wanted: Mapping[str, int]) -> list[WaitingRecord]:
+        """Those that wait for a worker, oldest first: of each task as many as are wanted."""
         ...
 
     async def claimable_tasks(self, task_ids: Iterable[str]) -> list[str]:

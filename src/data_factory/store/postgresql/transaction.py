@@ -9,7 +9,7 @@ ever wait for each other in a circle. Rows that are just handed out are skipped,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from data_factory.model.records import (
     PipelineRecord,
     TaskExecutionRecord,
     TaskRecord,
+    WaitingRecord,
 )
 from data_factory.store.postgresql.reads import PostgresqlReads, columns, texts
 from data_factory.store.promises import Pair, StaleWrite
@@ -73,6 +74,9 @@ class PostgresqlTransaction(PostgresqlReads):
     async def first_account(self) -> AccountRecord | None:
         await self._connection.execute(self._sql["hold_accounts"].sql)
         return await super().first_account()
+
+    async def write_nothing_new(self) -> None:
+        self.wrote = True  # so the number of this commit will be
 
     async def insert_account(self, account: AccountRecord) -> None:
         await self._execute("insert_account", **_as_dict(account))
@@ -130,9 +134,9 @@ class PostgresqlTransaction(PostgresqlReads):
     async def job_executions_by_id(self, ids: Iterable[str]) -> list[JobExecutionRecord]:
         return await self._all(JobExecutionRecord, "hold_job_executions_by_id", ids=texts(ids))
 
-    async def pending_job_executions(self, pipeline_ids: Iterable[str], limit: int) -> list[JobExecutionRecord]:
-        name = "pending_job_executions"
-        return await self._all(JobExecutionRecord, name, pipeline_ids=texts(pipeline_ids), limit=limit)
+    async def pending_job_executions(self, wanted: Mapping[str, int]) -> list[WaitingRecord]:
+        ids, counts = columns(wanted.items(), 2)
+        return await self._all(WaitingRecord, "pending_job_executions", pipeline_ids=ids, counts=counts)
 
     async def running_counts(self, pipeline_ids: Iterable[str]) -> dict[str, int]:
         return await self._counts("running_counts", pipeline_ids=texts(pipeline_ids))
@@ -160,9 +164,9 @@ class PostgresqlTransaction(PostgresqlReads):
         name = "active_task_executions"
         return await self._all(TaskExecutionRecord, name, job_execution_ids=texts(job_execution_ids))
 
-    async def claimable_task_executions(self, task_ids: Iterable[str], limit: int) -> list[TaskExecutionRecord]:
-        name = "claimable_task_executions"
-        return await self._all(TaskExecutionRecord, name, task_ids=texts(task_ids), limit=limit)
+    async def claimable_task_executions(self, wanted: Mapping[str, int]) -> list[WaitingRecord]:
+        ids, counts = columns(wanted.items(), 2)
+        return await self._all(WaitingRecord, "claimable_task_executions", task_ids=ids, counts=counts)
 
     async def claimable_tasks(self, task_ids: Iterable[str]) -> list[str]:
         return await self._names("claimable_tasks", task_ids=texts(task_ids))

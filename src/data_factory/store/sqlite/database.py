@@ -28,6 +28,7 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises:
         SchemaTooNew: the data was written by a newer version.
     """
+    path.touch(mode=0o600)  # the files that SQLite puts beside it have the same mode
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
     try:
         for pragma in _PRAGMAS:

@@ -7,7 +7,7 @@ thread that owns the connection.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final, TypeVar, cast
 
@@ -23,6 +23,7 @@ from data_factory.model.records import (
     PipelineRecord,
     TaskExecutionRecord,
     TaskRecord,
+    WaitingRecord,
 )
 from data_factory.store.promises import Pair, Slice, StaleWrite
 from data_factory.store.sqlite.statements import statements
@@ -92,6 +93,10 @@ class SqliteTransaction:
 
     async def first_account(self) -> AccountRecord | None:
         return self._one(AccountRecord, "first_account")
+
+    async def write_nothing_new(self) -> None:
+        self._execute("write_probe")
+        self._execute("erase_probe")
 
     async def insert_account(self, account: AccountRecord) -> None:
         self._execute("insert_account", **_as_dict(account))
@@ -192,9 +197,8 @@ class SqliteTransaction:
     async def job_executions_by_id(self, ids: Iterable[str]) -> list[JobExecutionRecord]:
         return self._all(JobExecutionRecord, "job_executions_by_id", ids=_array(ids))
 
-    async def pending_job_executions(self, pipeline_ids: Iterable[str], limit: int) -> list[JobExecutionRecord]:
-        name = "pending_job_executions"
-        return self._all(JobExecutionRecord, name, pipeline_ids=_array(pipeline_ids), limit=limit)
+    async def pending_job_executions(self, wanted: Mapping[str, int]) -> list[WaitingRecord]:
+        return self._all(WaitingRecord, "pending_job_executions", wanted=_array(wanted.items()))
 
     async def waiting_pipelines(self) -> list[str]:
         return [id for (id,) in self._execute("waiting_pipelines")]
@@ -233,9 +237,8 @@ class SqliteTransaction:
         name = "active_task_executions"
         return self._all(TaskExecutionRecord, name, job_execution_ids=_array(job_execution_ids))
 
-    async def claimable_task_executions(self, task_ids: Iterable[str], limit: int) -> list[TaskExecutionRecord]:
-        name = "claimable_task_executions"
-        return self._all(TaskExecutionRecord, name, task_ids=_array(task_ids), limit=limit)
+    async def claimable_task_executions(self, wanted: Mapping[str, int]) -> list[WaitingRecord]:
+        return self._all(WaitingRecord, "claimable_task_executions", wanted=_array(wanted.items()))
 
     async def claimable_tasks(self, task_ids: Iterable[str]) -> list[str]:
         return [id for (id,) in self._execute("claimable_tasks", task_ids=_array(task_ids))]

@@ -29,11 +29,12 @@ SELECT e.pipeline_id FROM task_executions AS t JOIN job_executions AS e ON e.id 
 WHERE t.id = ANY (:task_execution_ids::text[]);
 
 -- name: pending_job_executions
--- The oldest ones that wait for a slot, at most `limit` of each pipeline.
-SELECT e.* FROM unnest(:pipeline_ids::text[]) AS w (id), LATERAL (
-    SELECT * FROM job_executions AS p
-    WHERE p.pipeline_id = w.id AND p.status = 'PENDING'
-    ORDER BY p.seq LIMIT :limit
+-- The oldest ones that wait for a slot, of each pipeline as many as are wanted.
+SELECT e.id, w.queue_id, octet_length(e.input) AS size
+FROM unnest(:pipeline_ids::text[], :counts::bigint[]) AS w (queue_id, wanted), LATERAL (
+    SELECT p.id, p.seq, p.input FROM job_executions AS p
+    WHERE p.pipeline_id = w.queue_id AND p.status = 'PENDING'
+    ORDER BY p.seq LIMIT w.wanted
     FOR NO KEY UPDATE
 ) AS e
 ORDER BY e.seq;

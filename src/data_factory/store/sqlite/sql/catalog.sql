@@ -123,3 +123,10 @@ DELETE FROM idempotency_keys WHERE (account_id, key) IN (
 -- `pairs` is [[account_id, key], …].
 SELECT i.* FROM json_each(:pairs) AS p
 JOIN idempotency_keys AS i ON i.account_id = p.value ->> 0 AND i.key = p.value ->> 1;
+
+-- name: write_probe
+-- Written and erased again, to find out whether anything can be kept: SQLite does not write what is there already.
+INSERT INTO idempotency_keys (account_id, key, fingerprint, resource_id, created_at) VALUES ('', '', '', '', 0);
+
+-- name: erase_probe
+DELETE FROM idempotency_keys WHERE account_id = '' AND key = '';

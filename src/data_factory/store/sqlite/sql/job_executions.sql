@@ -23,13 +23,23 @@ SELECT e.pipeline_id FROM json_each(:task_execution_ids) AS i
 JOIN task_executions AS t ON t.id = i.value JOIN job_executions AS e ON e.id = t.job_execution_id;
 
 -- name: pending_job_executions
--- The oldest ones that wait for a slot, at most `limit` of each pipeline.
-SELECT e.* FROM json_each(:pipeline_ids) AS w
-JOIN job_executions AS e ON e.seq IN (
-    SELECT p.seq FROM job_executions AS p
-    WHERE p.pipeline_id = w.value AND p.status = 'PENDING'
-    ORDER BY p.seq LIMIT :limit
+-- The oldest ones that wait for a slot: `wanted` is [[pipeline_id, how many], …]. Each step takes the next of its pipeline
+-- from the index, so what is read is what is wanted, however many wait.
+WITH RECURSIVE oldest (queue_id, wanted, seq) AS (
+    SELECT w.value ->> 0, w.value ->> 1, (
+        SELECT min(r.seq) FROM job_executions AS r WHERE r.pipeline_id = w.value ->> 0 AND r.status = 'PENDING'
+    )
+    FROM json_each(:wanted) AS w
+    UNION ALL
+    SELECT oldest.queue_id, oldest.wanted - 1, (
+        SELECT min(r.seq) FROM job_executions AS r
+        WHERE r.pipeline_id = oldest.queue_id AND r.status = 'PENDING' AND r.seq > oldest.seq
+    )
+    FROM oldest
+    WHERE oldest.wanted > 1 AND oldest.seq IS NOT NULL
 )
+SELECT e.id, oldest.queue_id, length(e.input) AS size
+FROM oldest JOIN job_executions AS e ON e.seq = oldest.seq
 ORDER BY e.seq;
 
 -- name: running_counts

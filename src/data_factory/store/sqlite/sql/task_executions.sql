@@ -34,14 +34,24 @@ SELECT t.* FROM json_each(:job_execution_ids) AS j
 JOIN task_executions AS t ON t.job_execution_id = j.value AND t.status IN ('SCHEDULED', 'IN_PROGRESS');
 
 -- name: claimable_task_executions
--- The oldest ones that wait for a worker, at most `limit` of each task.
-SELECT t.* FROM json_each(:task_ids) AS w
-JOIN task_executions AS t ON t.seq IN (
-    SELECT r.seq FROM task_executions AS r
-    WHERE r.task_id = w.value AND r.status = 'SCHEDULED' AND r.available_at IS NULL
-    ORDER BY r.seq LIMIT :limit
+-- The oldest ones that wait for a worker: `wanted` is [[task_id, how many], …]. Each step takes the next of its task
+-- from the index, so what is read is what is wanted, however many wait.
+WITH RECURSIVE oldest (queue_id, wanted, seq) AS (
+    SELECT w.value ->> 0, w.value ->> 1, (
+        SELECT min(r.seq) FROM task_executions AS r WHERE r.task_id = w.value ->> 0 AND r.status = 'SCHEDULED' AND r.available_at IS NULL
+    )
+    FROM json_each(:wanted) AS w
+    UNION ALL
+    SELECT oldest.queue_id, oldest.wanted - 1, (
+        SELECT min(r.seq) FROM task_executions AS r
+        WHERE r.task_id = oldest.queue_id AND r.status = 'SCHEDULED' AND r.available_at IS NULL AND r.seq > oldest.seq
+    )
+    FROM oldest
+    WHERE oldest.wanted > 1 AND oldest.seq IS NOT NULL
 )
-ORDER BY t.seq;
+SELECT e.id, oldest.queue_id, length(e.input) AS size
+FROM oldest JOIN task_executions AS e ON e.seq = oldest.seq
+ORDER BY e.seq;
 
 -- name: claimable_tasks
 SELECT w.value FROM json_each(:task_ids) AS w WHERE EXISTS (
