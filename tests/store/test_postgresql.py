@@ -70,6 +70,19 @@ async def test_a_migration_that_fails_leaves_the_one_before(empty: Database, mon
     assert empty.sql("SELECT version, to_regclass('one'), to_regclass('two') FROM schema_version") == "1|one|"
 
 
+async def test_a_migration_under_a_running_store_is_not_noticed(empty: Database) -> None:
+    await prepare(empty.url)
+    store = PostgresqlStore(empty.url)
+    house = await furnish(store)
+    for change in ("ADD COLUMN later text DEFAULT 'x'", "DROP COLUMN seq CASCADE, ADD COLUMN seq bigint"):
+        assert await store.read(lambda reads: reads.tasks_by_id([house.task.id])) == [house.task]
+        assert await store.write(lambda t: t.tasks_by_id([house.task.id])) == [house.task]
+        await asyncio.to_thread(empty.sql, f"ALTER TABLE tasks {change}")
+        assert await store.write(lambda t: t.tasks_by_id([house.task.id])) == [house.task]
+        assert await store.read(lambda reads: reads.tasks_by_id([house.task.id])) == [house.task]
+    await store.close()
+
+
 # -- clear errors
 
 

@@ -22,6 +22,8 @@ _ENDING: Final = frozenset({"57P01", "57P02", "57P05", "25P03", "25P04"})
 
 _AGAIN: Final = (
     asyncpg.TransactionRollbackError,  # a deadlock, or no order in which both could have come
+    asyncpg.InvalidCachedStatementError,  # a migration has changed the table; asyncpg prepares it anew
+    asyncpg.OutdatedSchemaCacheError,
     asyncpg.UniqueViolationError,  # another transaction made it first: the work will find it
     StaleWrite,
 )

@@ -113,4 +113,7 @@ class Peers:
         except (*GONE_WRONG, StoreUnavailable) as error:
             log.info("the database cannot be reached: %s", error)
             return False
+        except Exception:  # whatever it is, the others must be heard again
+            log.exception("the other servers cannot be joined; trying again")
+            return False
         return True

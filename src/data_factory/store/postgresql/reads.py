@@ -26,8 +26,8 @@ from data_factory.store.promises import Pair, Slice
 R = TypeVar("R", bound=msgspec.Struct)
 Row = tuple[Any, ...]
 
-_pick: dict[str, Callable[[Record], Row]] = {}
-"""For each statement, what takes a record's fields out of a row."""
+_pick: dict[tuple[type, tuple[str, ...]], Callable[[Record], Row]] = {}
+"""For each kind of record, and the columns of a row (a migration may change them under us), what takes the fields out."""
 
 
 class PostgresqlReads:
@@ -53,7 +53,8 @@ class PostgresqlReads:
         rows = await self._fetch(name, **values)
         if not rows:
             return []
-        pick = _pick.get(name) or _picker(record, name, rows[0])
+        names = tuple(rows[0].keys())
+        pick = _pick.get((record, names)) or _picker(record, names)
         return [record(*pick(row)) for row in rows]
 
     async def _one(self, record: type[R], name: str, **values: Any) -> R | None:
@@ -167,9 +168,8 @@ def columns(rows: Iterable[Row], width: int) -> list[list[Any]]:
     return [list(column) for column in zip(*found, strict=True)] or [[] for _ in range(width)]
 
 
-def _picker(record: type[R], name: str, row: Record) -> Callable[[Record], Row]:
+def _picker(record: type[R], names: tuple[str, ...]) -> Callable[[Record], Row]:
     """Takes fields by the place of their columns, which is faster than by name; their order does not matter."""
-    names = list(row.keys())
     pick: Callable[[Record], Row] = itemgetter(*(names.index(field) for field in record.__struct_fields__))
-    _pick[name] = pick
+    _pick[record, names] = pick
     return pick
