@@ -27,7 +27,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 Row = tuple[Any, ...]
 
 _pick: dict[tuple[type, tuple[str, ...]], Callable[[Record], Row]] = {}
-"""For each kind of record, and the columns of a row (a migration may change them under us), what takes the fields out."""
+"""What takes the fields of a kind of record out of a row with these columns: a migration may change them under us."""
 
 
 class PostgresqlReads:
