@@ -153,6 +153,58 @@ def test_every_error_of_a_definition_is_told_at_once(factory: Factory) -> None:
 def test_a_pipeline_that_is_not_there(factory: Factory) -> None:
     given = {"key": new_key(), "tasks": [step(factory.task())], "pipelineId": NO_ID}
     assert paths_of(refused(factory.api.post("/jobs", json=given), 400, "invalid")) == {"pipelineId"}
+    given["tasks"] = [step(factory.task(), "account")]
+    paths = {"pipelineId", "tasks[0].taskReferenceName"}
+    assert paths_of(refused(factory.api.post("/jobs", json=given), 400, "invalid")) == paths
+
+
+def test_what_does_not_fit_hides_nothing_else(factory: Factory) -> None:
+    task = factory.task()
+    given: dict[str, Any] = {
+        "key": "no spaces",
+        "pipelineId": NO_ID,
+        "colour": "red",
+        "tasks": [
+            step(task, "a", input=[], inputParameters={"x": "${gone.output}"}, optional="yes"),
+            step({"key": "no-such-task"}, "a", inputs={}),
+            step(task, "workflow", type="SWITCH", input={"y": "${a.output}", "z": "${b.output} ${b[}"}),
+        ],
+        "output": {"o": "${gone.output}"},
+        "outputParameters": {"o": "${a.output}"},
+    }
+    paths = {
+        "key",
+        "pipelineId",
+        "colour",
+        "tasks[0].input",
+        "tasks[0].optional",
+        "tasks[0].inputParameters.x",
+        "tasks[1].name",
+        "tasks[1].inputs",
+        "tasks[1].taskReferenceName",
+        "tasks[2].type",
+        "tasks[2].taskReferenceName",
+        "tasks[2].input.z",
+        "outputParameters",
+        "output.o",
+    }
+    assert paths_of(refused(factory.api.post("/jobs", json=given), 400, "invalid")) == paths
+    job = factory.job(step(task))
+    put = {**job, **given}
+    assert paths_of(refused(factory.api.put(f"/jobs/{job['id']}", json=put), 400, "invalid")) == paths
+    given = {**given, "tasks": [*given["tasks"], {"taskReferenceName": "b"}, 7]}
+    paths = {*paths, "tasks[3].name", "tasks[4]"} - {"output.o"}  # it may be what the last one is called
+    assert paths_of(refused(factory.api.post("/jobs", json=given), 400, "invalid")) == paths
+
+
+def test_of_many_errors_a_hundred_are_told(factory: Factory) -> None:
+    task = factory.task()
+    steps = [step(task, f"t{n}", input={"a": "${oops.x} " * 50}) for n in range(9_000)]
+    answer = factory.api.post("/jobs", json={"key": new_key(), "tasks": steps})
+    errors = refused(answer, 400, "invalid")["errors"]
+    assert len(errors) == 101
+    assert errors[-1] == {"path": "", "message": "and more: these are the first 100"}
+    assert len(answer.content) < 20_000
 
 
 def test_jobs_are_listed_and_looked_up_by_key(factory: Factory) -> None:

@@ -104,6 +104,18 @@ def test_a_task_that_a_job_names_stays(factory: Factory) -> None:
     made(factory.api.delete(f"/tasks/{task['id']}"))
 
 
+def test_a_task_that_a_job_names_keeps_its_key(factory: Factory) -> None:
+    task = factory.task()
+    job = factory.job(step(task))
+    renamed = {**task, "key": new_key()}
+    assert job["key"] in refused(factory.api.put(f"/tasks/{task['id']}", json=renamed), 409, "task_in_use")["message"]
+    changed = made(factory.api.put(f"/tasks/{task['id']}", json={**task, "retryCount": 7}))
+    assert (changed["key"], changed["retryCount"]) == (task["key"], 7)
+    assert made(factory.api.put(f"/jobs/{job['id']}", json=job))["version"] == 2
+    made(factory.api.put(f"/jobs/{job['id']}", json={**job, "tasks": [step(factory.task())]}))
+    assert made(factory.api.put(f"/tasks/{task['id']}", json=renamed))["key"] == renamed["key"]
+
+
 def test_what_runs_keeps_the_task_that_is_deleted(factory: Factory) -> None:
     task = factory.task()
     job = factory.job(step(task))

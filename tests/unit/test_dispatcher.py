@@ -15,6 +15,7 @@ from data_factory.service import dispatcher as dispatching
 from data_factory.service.batch import Effects
 from data_factory.service.commands import Cancel, Command
 from data_factory.service.dispatcher import Dispatcher
+from data_factory.service.graphs import Graphs
 from data_factory.store.promises import ImpossibleWrite
 from tests.factory import Factory, factory
 from tests.workshop import step
@@ -42,7 +43,7 @@ def told() -> list[Effects]:
 @pytest.fixture
 def queue(here: Factory, told: list[Effects]) -> Dispatcher:
     """A dispatcher of our own, that has carried out nothing yet."""
-    return Dispatcher(here.store, lambda: here.now, here.new_id, told.append)
+    return Dispatcher(here.store, lambda: here.now, here.new_id, told.append, Graphs())
 
 
 async def answers(queue: Dispatcher, *commands: Command) -> list[Any]:
@@ -138,7 +139,7 @@ async def test_a_fault_in_telling_does_not_stop_the_queue(
         raise ZeroDivisionError
 
     monkeypatch.setattr(dispatching, "MAX_BATCH", 1)
-    queue = Dispatcher(here.store, lambda: here.now, here.new_id, fails)
+    queue = Dispatcher(here.store, lambda: here.now, here.new_id, fails, Graphs())
     launched = await answers(queue, *(here.launch(job) for _ in range(3)))
     assert [execution.status for execution in launched] == ["RUNNING", "PENDING", "PENDING"]
     assert "ZeroDivisionError" in caplog.text

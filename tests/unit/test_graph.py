@@ -80,3 +80,11 @@ def test_an_expression_whose_task_is_known_late_reads_everything() -> None:
 def test_a_long_job_is_compiled_without_recursion() -> None:
     compiled = graph(*({} for _ in range(5_000)))
     assert compiled.step("t4998").following == "t4999"
+
+
+def test_inside_a_loop_a_step_is_followed_and_sees_others_in_its_own_iteration() -> None:
+    compiled = graph({}, {"x": "${t0.output.x}"}, {"x": "${t1.output.x} ${t0.output.x}"})
+    assert compiled.after("t0[3,2]") == "t1[3,2]"
+    assert compiled.after("t2[3]") is None
+    assert compiled.seen_from("t2[3]", "t0") == "t0[3]"
+    assert compiled.reads_after("t1[3]", may_fail=False) == {"t0[3]", "t1[3]"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -33,6 +34,14 @@ _TYPES: Final = {
     "array": "an array",
     "null": "null",
 }
+
+
+class Misfit(Invalid):
+    """What was sent does not fit; `value` is all of it, for whoever can say more of the rest."""
+
+    def __init__(self, errors: tuple[FieldError, ...], value: Any) -> None:
+        super().__init__(errors=errors)
+        self.value = value
 
 
 def read_json(raw: bytes) -> Any:
@@ -71,14 +80,28 @@ def convert(value: Any, type: type[T], size: int = 0) -> T:
     """The value as `type`; it came as `size` bytes.
 
     Raises:
-        Invalid: with all that is wrong, up to a hundred things, each with its path.
+        Misfit: with all that is wrong, up to a hundred things, each with its path.
     """
     try:
         return msgspec.convert(value, type)
     except msgspec.ValidationError as first:
         errors = set(islice(_errors(value, type), MAX_ERRORS)) if size <= MAX_EXPLAINED_BYTES else set()
         in_order = sorted(errors, key=lambda error: (error.path, error.message))
-        raise Invalid(errors=tuple(in_order) or (_first_error(str(first)),)) from None
+        raise Misfit(tuple(in_order) or (_first_error(str(first)),), value) from None
+
+
+def what_fits(value: Any, type: type[Any]) -> dict[str, Any]:
+    """The fields of a struct that convert by themselves, though the whole does not; the others are not there.
+
+    >>> what_fits({"title": "at night", "slots": "many"}, PipelineDefinition)
+    {'title': 'at night'}
+    """
+    fitting: dict[str, Any] = {}
+    for field in msgspec.structs.fields(type) if isinstance(value, dict) else ():
+        if field.encode_name in value:
+            with contextlib.suppress(msgspec.ValidationError):
+                fitting[field.name] = msgspec.convert(value[field.encode_name], field.type)
+    return fitting
 
 
 def encode(value: Any) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+from typing import Any, Final
 
+from msgspec.structs import asdict
+
+from data_factory.api.bodies import Misfit, what_fits
 from data_factory.api.presenting import Wire, present_job
-from data_factory.api.routing import PAGING, Call, Query, Routes
-from data_factory.model.definitions import JobBody
+from data_factory.api.routing import PAGING, Call, Endpoint, Query, Routes
+from data_factory.model.definitions import JobBody, JobTaskBody
 from data_factory.model.errors import IdempotencyKeyReused, KeyTaken, NotFound
 from data_factory.model.resources import Job, Page
 
@@ -14,6 +18,28 @@ routes: Final = Routes("Jobs")
 
 ECHOES: Final = frozenset({"object", "id", "createdAt", "updatedAt", "version"})
 """What a client may send back unchanged in a PUT."""
+
+
+class Publication(Endpoint, frozen=True):
+    """An endpoint that takes a job. Of one that does not fit, what does is checked too: all is told at once."""
+
+    async def answer_to(self, call: Call) -> bytes:
+        """Call the handler."""
+        try:
+            return await super().answer_to(call)
+        except Misfit as misfit:
+            body = await asyncio.to_thread(_what_fits_of_a_job, misfit.value)
+            raise await call.platform.catalog.job_refusal(call.account_id, body, misfit.errors) from None
+
+
+def _what_fits_of_a_job(value: Any) -> JobBody:
+    """A job with blanks where something does not fit: to be checked (see `job_errors`), and no more."""
+    sent = value.get("tasks") if isinstance(value, dict) else None
+    tasks = [
+        JobTaskBody(**{"name": "", "task_reference_name": "", **what_fits(task, JobTaskBody)})
+        for task in (sent if isinstance(sent, list) else ())
+    ]
+    return JobBody(**{"key": "", **what_fits(value, JobBody), "tasks": tuple(tasks)})
 
 
 @routes.post("/jobs", body=JobBody, answer=Job, status=201, errors=(KeyTaken, IdempotencyKeyReused), idempotent=True)
@@ -39,3 +65,6 @@ async def get_job(call: Call) -> Wire:
 async def update_job(call: Call, body: JobBody) -> Wire:
     """Publish the next version of a job. What runs goes on with the version that it started with."""
     return present_job(await call.platform.catalog.update_job(call.account_id, call.path["id"], body))
+
+
+routes.endpoints[:] = [Publication(**asdict(one)) if one.body is JobBody else one for one in routes.endpoints]

@@ -38,7 +38,14 @@ async def get_task(call: Call) -> Wire:
     return present_task(await call.platform.catalog.task(call.account_id, call.path["id"]))
 
 
-@routes.put("/tasks/{id}", body=TaskDefinition, echoes=ECHOES, answer=Task, status=201, errors=(NotFound, KeyTaken))
+@routes.put(
+    "/tasks/{id}",
+    body=TaskDefinition,
+    echoes=ECHOES,
+    answer=Task,
+    status=201,
+    errors=(NotFound, KeyTaken, TaskInUse),
+)
 async def update_task(call: Call, body: TaskDefinition) -> Wire:
     """Replace the definition of a task."""
     return present_task(await call.platform.catalog.update_task(call.account_id, call.path["id"], body))

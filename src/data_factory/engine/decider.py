@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from data_factory.engine.expressions import Template, ValueTooLarge
-from data_factory.engine.graph import Graph, Step, reference_of
+from data_factory.engine.graph import Graph, reference_of
 from data_factory.engine.retry import retries_left, retry_delay_ms
 from data_factory.model.definitions import TaskDefinition
 from data_factory.model.errors import JobExecutionEnded
@@ -37,7 +37,7 @@ _decode = msgspec.json.decode
 class Run(msgspec.Struct):
     """What is known of one job execution when something happens to it.
 
-    `results` holds, by reference, the task executions that the next step may read (`Graph.reads_after`).
+    `results` holds, by path, the task executions that the next step may read (`Graph.reads_after`).
     """
 
     execution: JobExecutionRecord
@@ -140,14 +140,14 @@ def make_ready(waiting: TaskExecutionRecord, task: TaskDefinition, now: int) -> 
     )
 
 
-def _enter(run: Run, outcome: Outcome, reference: str | None, now: int, new_id: NewId) -> None:
-    """Schedule the step with this reference, or end the job when there is none."""
-    if reference is None:
+def _enter(run: Run, outcome: Outcome, path: str | None, now: int, new_id: NewId) -> None:
+    """Schedule the step at this path, or end the job when there is none."""
+    if path is None:
         _end(run, outcome, "COMPLETED", None, now)
         return
-    step = run.graph.steps[reference]
-    given = run.execution.input if step.template is None else _evaluate(run, step.template)
-    scheduled = _scheduled(run.execution, step, given or EMPTY, now, new_id)
+    step = run.graph.step(path)
+    given = run.execution.input if step.template is None else _evaluate(run, step.template, path)
+    scheduled = _scheduled(run.execution, step.task_id, path, given or EMPTY, now, new_id)
     if given is not None:
         outcome.task_executions.append(make_ready(scheduled, run.tasks[step.task_id], now))
         return
@@ -160,12 +160,12 @@ def _enter(run: Run, outcome: Outcome, reference: str | None, now: int, new_id: 
 
 def _leave(run: Run, outcome: Outcome, ended: TaskExecutionRecord, now: int, new_id: NewId) -> None:
     """A step is done: go on with the one that follows."""
-    step = run.graph.step(ended.path)
+    after = run.graph.after(ended.path)
     outcome.task_executions.append(ended)
-    run.results = {**run.results, step.reference: ended}
-    if step.following is None and run.graph.output is None:
+    run.results = {**run.results, ended.path: ended}
+    if after is None and run.graph.output is None:
         outcome.execution = run.execution = replace(run.execution, output=ended.output)
-    _enter(run, outcome, step.following, now, new_id)
+    _enter(run, outcome, after, now, new_id)
 
 
 def _time_out(run: Run, outcome: Outcome, late: TaskExecutionRecord, failure: Failure, now: int, new_id: NewId) -> None:
@@ -196,7 +196,7 @@ def _fail(run: Run, outcome: Outcome, ended: TaskExecutionRecord, failure: Failu
 def _give_up(run: Run, outcome: Outcome, ended: TaskExecutionRecord, failure: Failure, now: int) -> None:
     """The job execution ends with the task that failed or timed out."""
     outcome.task_executions.append(ended)
-    run.results = {**run.results, reference_of(ended.path): ended}
+    run.results = {**run.results, ended.path: ended}
     if run.graph.output is None:
         run.execution = replace(run.execution, output=ended.output)
     _end(run, outcome, "TIMEDOUT" if ended.status == "TIMED_OUT" else "FAILED", _caused_by(ended, failure), now)
@@ -204,7 +204,7 @@ def _give_up(run: Run, outcome: Outcome, ended: TaskExecutionRecord, failure: Fa
 
 def _end(run: Run, outcome: Outcome, status: JobExecutionStatus, failure: Failure | None, now: int) -> None:
     """The job execution ends; its `output` template is evaluated, if it has one."""
-    output = run.execution.output if run.graph.output is None else _evaluate(run, run.graph.output)
+    output = run.execution.output if run.graph.output is None else _evaluate(run, run.graph.output, "")
     if output is None and failure is None:
         status, failure = "FAILED", Failure(code="output_too_large", message=f"Its output {_TOO_LARGE}.")
     _close(run, outcome, status, output or EMPTY, failure, now)
@@ -237,13 +237,15 @@ def _stop(
     return Outcome(ended, canceled)
 
 
-def _scheduled(execution: JobExecutionRecord, step: Step, given: str, now: int, new_id: NewId) -> TaskExecutionRecord:
+def _scheduled(
+    execution: JobExecutionRecord, task_id: str, path: str, given: str, now: int, new_id: NewId
+) -> TaskExecutionRecord:
     return TaskExecutionRecord(
         id=new_id(),
         account_id=execution.account_id,
         job_execution_id=execution.id,
-        task_id=step.task_id,
-        path=step.reference,
+        task_id=task_id,
+        path=path,
         attempt=1,
         status="SCHEDULED",
         input=given,
@@ -317,16 +319,19 @@ def _caused_by(ended: TaskExecutionRecord, failure: Failure) -> Failure:
     return replace(failure, task_reference_name=ended.path, task_execution_id=ended.id)
 
 
-def _evaluate(run: Run, template: Template) -> str | None:
-    """The value of a template as JSON; None when it is too large or too deep to be kept."""
-    read = len(run.execution.input) + len(run.execution.output)
-    read += sum(len(result.input) + len(result.output) for result in run.results.values())
-    size = MAX_PAYLOAD_BYTES if read * template.copies > MAX_PAYLOAD_BYTES else sys.maxsize
+def _evaluate(run: Run, template: Template, path: str) -> str | None:
+    """The value, as JSON, of a template that stands at this path (the job's output: at `""`).
+
+    None when it is too large or too deep to be kept.
+    """
+    known = len(run.execution.input) + len(run.execution.output)
+    known += sum(len(result.input) + len(result.output) for result in run.results.values())
+    size = MAX_PAYLOAD_BYTES if known * template.copies > MAX_PAYLOAD_BYTES else sys.maxsize
     try:
         scope: dict[str, Any] = {
-            reference: _as_scope(run.results[reference])
-            for reference in (run.results if template.reads_all else template.reads)
-            if reference in run.results
+            reference_of(read): _as_scope(run.results[read])
+            for read in run.graph.reads_of(template, path)
+            if read in run.results
         }
         if template.reads_workflow or template.reads_all:
             scope["workflow"] = _workflow_scope(run.execution)

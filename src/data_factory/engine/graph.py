@@ -25,6 +25,15 @@ def reference_of(path: str) -> str:
     return path.partition("[")[0]
 
 
+def beside(path: str, reference: str) -> str:
+    """The path of another step in the same iterations.
+
+    >>> beside("resize[3,2]", "crop")
+    'crop[3,2]'
+    """
+    return reference + path[len(reference_of(path)) :]
+
+
 class Step(msgspec.Struct, frozen=True):
     """One task of a job in its place. `template` is its input; None gives it the whole input of the job."""
 
@@ -50,17 +59,28 @@ class Graph(msgspec.Struct, frozen=True):
         """The step that a path stands on."""
         return self.steps[reference_of(path)]
 
-    def reads_after(self, path: str, *, may_fail: bool) -> frozenset[str]:
-        """The references that may be read when the step at `path` has ended and the job goes on, or ends."""
+    def after(self, path: str) -> str | None:
+        """The path of the step that follows; None at the end of the job."""
         following = self.step(path).following
-        entering = self._reads(self.steps[following].template) if following else frozenset[str]()
-        ending = self._reads(self.output) if may_fail or not following else frozenset[str]()
+        return None if following is None else beside(path, following)
+
+    def seen_from(self, path: str, reference: str) -> str:
+        """Where a reference leads that stands in the input of the step at `path`, or in the job's output (`""`)."""
+        return beside(path, reference)
+
+    def reads_after(self, path: str, *, may_fail: bool) -> frozenset[str]:
+        """The paths that may be read when the step at `path` has ended and the job goes on, or ends."""
+        after = self.after(path)
+        entering = frozenset[str]() if after is None else self.reads_of(self.step(after).template, after)
+        ending = self.reads_of(self.output, "") if may_fail or after is None else frozenset[str]()
         return entering | ending
 
-    def _reads(self, template: Template | None) -> frozenset[str]:
+    def reads_of(self, template: Template | None, path: str) -> frozenset[str]:
+        """The paths that a template may read that stands at `path`."""
         if template is None:
             return frozenset()
-        return frozenset(self.steps) if template.reads_all else template.reads
+        references = self.steps if template.reads_all else template.reads
+        return frozenset(self.seen_from(path, reference) for reference in references)
 
 
 def compile_graph(definition: JobDefinition, task_ids: Mapping[str, str]) -> Graph:

@@ -201,7 +201,7 @@ class _Batch:
     def _earlier(self, launch: Launch, idempotency: IdempotencyKey) -> JobExecutionRecord | None:
         """What an earlier request with this Idempotency-Key has made."""
         earlier = self.world.idempotency.get((launch.account_id, idempotency.key))
-        if earlier is None:
+        if earlier is None or earlier.resource_id not in self.world.executions.now:
             return None
         if earlier.fingerprint != idempotency.fingerprint:
             raise IdempotencyKeyReused

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from data_factory.engine.publication import check_job, custom_task_keys
+from data_factory.engine.graph import Graph, compile_graph
+from data_factory.engine.publication import check_job, custom_task_keys, first_errors, job_errors
 from data_factory.model.definitions import JobBody, JobDefinition, PipelineDefinition, TaskDefinition
 from data_factory.model.errors import FieldError, IdempotencyKeyReused, Invalid, KeyTaken, NotFound, TaskInUse
 from data_factory.model.ids import NewId
@@ -23,10 +26,12 @@ from data_factory.service.batch import IDEMPOTENCY_MS
 from data_factory.service.clock import Clock
 from data_factory.service.commands import IdempotencyKey, Resize
 from data_factory.service.dispatcher import Dispatcher
+from data_factory.service.graphs import Graphs
 from data_factory.service.paging import Part
 from data_factory.store.promises import Reads, Store, Transaction
 
 T = TypeVar("T", TaskRecord, JobRecord, PipelineRecord)
+P = TypeVar("P")
 
 Published = tuple[JobRecord, JobVersionRecord]
 
@@ -34,11 +39,13 @@ Published = tuple[JobRecord, JobVersionRecord]
 class Catalog:
     """Tasks, jobs and pipelines of the accounts."""
 
-    def __init__(self, store: Store, dispatcher: Dispatcher, clock: Clock, new_id: NewId) -> None:
+    def __init__(self, store: Store, dispatcher: Dispatcher, graphs: Graphs, clock: Clock, new_id: NewId) -> None:
         self._store = store
         self._dispatcher = dispatcher
+        self._graphs = graphs
         self._clock = clock
         self._new_id = new_id
+        self._checking = asyncio.Lock()  # many large jobs at a time would take the interpreter from everybody else
 
     # -- tasks
 
@@ -88,11 +95,14 @@ class Catalog:
         Raises:
             NotFound: there is none.
             KeyTaken: another task has this key.
+            TaskInUse: it is to have another key, and jobs name it by the one it has; the message says which.
         """
 
         async def work(transaction: Transaction) -> TaskRecord:
             task = await _task(transaction, account_id, id)
             await _refuse_taken_task_key(transaction, account_id, definition.key, id)
+            if definition.key != task.key:
+                await _refuse_used(transaction, task, "They name it by its key: change them first.")
             updated = replace(task, key=definition.key, definition=_json(definition), updated_at=self._clock())
             await transaction.update_task(updated)
             return updated
@@ -109,10 +119,7 @@ class Catalog:
 
         async def work(transaction: Transaction) -> TaskRecord:
             task = await _task(transaction, account_id, id)
-            jobs = await transaction.jobs_using_task(id)
-            if jobs:
-                keys = ", ".join(job.key for job in jobs)
-                raise TaskInUse(f"The task {task.key!r} is used by these jobs: {keys}. Change them first.")
+            await _refuse_used(transaction, task, "Change them first.")
             await transaction.update_task(replace(task, deleted_at=self._clock()))
             return task
 
@@ -129,17 +136,28 @@ class Catalog:
         """
         id = self._new_id()
 
-        async def make(transaction: Transaction) -> JobRecord:
-            if await transaction.job_by_key(account_id, body.key) is not None:
+        async def ground(reads: Reads) -> _Ground | None:
+            if idempotency and await reads.idempotency_keys([(account_id, idempotency.key)]):
+                return None
+            if await reads.job_by_key(account_id, body.key) is not None:
                 raise _job_key_taken(body.key)
-            job, version, task_ids = await self._next_version(transaction, account_id, body, id, None)
-            await transaction.insert_job(job, version, task_ids)
-            return job
+            return await _ground(reads, account_id, body, None)
+
+        async def publish(publication: _Publication | None) -> JobRecord:
+            async def make(transaction: Transaction) -> JobRecord:
+                if publication is None or await ground(transaction) != publication.ground:
+                    raise _GroundMoved
+                job, version = publication.records(account_id, id, self._clock())
+                await transaction.insert_job(job, version, set(publication.task_ids.values()))
+                self._graphs.keep((id, job.version), publication.graph)
+                return job
+
+            return await self._once(account_id, idempotency, id, make, again)
 
         async def again(transaction: Transaction, id: str) -> JobRecord:
             return await _job(transaction, account_id, id)
 
-        job = await self._once(account_id, idempotency, id, make, again)
+        job = await self._published(body, id, ground, publish)
         return await self.job(account_id, job.id)
 
     async def job(self, account_id: str, id: str) -> Published:
@@ -178,16 +196,32 @@ class Catalog:
             KeyTaken: another job has this key.
         """
 
-        async def work(transaction: Transaction) -> Published:
-            present = await _job(transaction, account_id, id)
-            other = await transaction.job_by_key(account_id, body.key)
+        async def ground(reads: Reads) -> _Ground:
+            present = await _job(reads, account_id, id)
+            other = await reads.job_by_key(account_id, body.key)
             if other is not None and other.id != id:
                 raise _job_key_taken(body.key)
-            job, version, task_ids = await self._next_version(transaction, account_id, body, id, present)
-            await transaction.update_job(job, version, task_ids)
-            return job, version
+            return await _ground(reads, account_id, body, present)
 
-        return await self._store.write(work)
+        async def publish(publication: _Publication | None) -> Published:
+            async def work(transaction: Transaction) -> Published:
+                if publication is None or await ground(transaction) != publication.ground:
+                    raise _GroundMoved
+                job, version = publication.records(account_id, id, self._clock())
+                await transaction.update_job(job, version, set(publication.task_ids.values()))
+                self._graphs.keep((id, job.version), publication.graph)
+                return job, version
+
+            return await self._store.write(work)
+
+        return await self._published(body, id, ground, publish)
+
+    async def job_refusal(self, account_id: str, body: JobBody, others: Sequence[FieldError]) -> Invalid:
+        """Why a job of which `others` is wrong is not published: `others`, and what else is (see `job_errors`)."""
+        ground = await self._store.read(lambda reads: _ground(reads, account_id, body, None))
+        errors = chain(others, ground.errors, job_errors(body, ground.known))
+        async with self._checking:
+            return Invalid(errors=await asyncio.to_thread(first_errors, errors))
 
     # -- pipelines
 
@@ -234,29 +268,33 @@ class Catalog:
         await self._dispatcher.submit(Resize(changed))
         return changed
 
-    async def _next_version(
-        self, transaction: Transaction, account_id: str, body: JobBody, id: str, present: JobRecord | None
-    ) -> tuple[JobRecord, JobVersionRecord, set[str]]:
-        """The job as it will be once this is published."""
-        tasks = await transaction.tasks_by_key(account_id, custom_task_keys(body))
-        definition, task_ids = check_job(body, {task.key: task.id for task in tasks})
-        pipeline_id = await _pipeline_for(transaction, account_id, body, present)
-        now = self._clock()
-        job = JobRecord(
-            id=id,
-            account_id=account_id,
-            key=definition.key,
-            title=definition.title,
-            status=definition.status,
-            pipeline_id=pipeline_id,
-            version=present.version + 1 if present else 1,
-            created_at=present.created_at if present else now,
-            updated_at=now,
-        )
-        version = JobVersionRecord(
-            job_id=id, version=job.version, definition=_json(definition), task_ids=_json(task_ids), created_at=now
-        )
-        return job, version, set(task_ids.values())
+    async def _published(
+        self,
+        body: JobBody,
+        id: str,
+        ground: Callable[[Reads], Awaitable[_Ground | None]],
+        publish: Callable[[_Publication | None], Awaitable[P]],
+    ) -> P:
+        """Check and compile a job beside the transactions, which must be short, and then publish it in one.
+
+        `publish` raises `_GroundMoved` if what the check was made on is no longer so: then all is done again. Without
+        a ground there is nothing to check, because nothing is to be made.
+        """
+        while True:
+            found = await self._store.read(ground)
+            publication = await self._prepared(body, found) if found else None
+            try:
+                return await publish(publication)
+            except _GroundMoved:
+                continue
+            except BaseException:
+                if found:
+                    self._graphs.forget((id, found.version))
+                raise
+
+    async def _prepared(self, body: JobBody, ground: _Ground) -> _Publication:
+        async with self._checking:
+            return await asyncio.to_thread(_prepare, body, ground)
 
     async def _once(
         self,
@@ -305,19 +343,82 @@ async def _pipeline(reads: Reads, account_id: str, id: str) -> PipelineRecord:
     raise NotFound(f"There is no pipeline {id!r} in this account.")
 
 
+class _Ground(msgspec.Struct, frozen=True):
+    """What a publication stands on: read before the check, and again in the transaction that publishes."""
+
+    present: JobRecord | None
+    known: dict[str, str]
+    pipeline_id: str
+    errors: tuple[FieldError, ...]
+
+    @property
+    def version(self) -> int:
+        """The number that the next version will have."""
+        return self.present.version + 1 if self.present else 1
+
+
+class _GroundMoved(Exception):
+    """What a job was checked on has changed before it was published."""
+
+
+class _Publication(msgspec.Struct, frozen=True):
+    """A job that may be published, on its ground."""
+
+    ground: _Ground
+    definition: JobDefinition
+    encoded: str
+    task_ids: dict[str, str]
+    graph: Graph
+
+    def records(self, account_id: str, id: str, now: int) -> Published:
+        """The job as it will be once this is published."""
+        present = self.ground.present
+        job = JobRecord(
+            id=id,
+            account_id=account_id,
+            key=self.definition.key,
+            title=self.definition.title,
+            status=self.definition.status,
+            pipeline_id=self.ground.pipeline_id,
+            version=self.ground.version,
+            created_at=present.created_at if present else now,
+            updated_at=now,
+        )
+        version = JobVersionRecord(
+            job_id=id, version=job.version, definition=self.encoded, task_ids=_json(self.task_ids), created_at=now
+        )
+        return job, version
+
+
+def _prepare(body: JobBody, ground: _Ground) -> _Publication:
+    definition, task_ids = check_job(body, ground.known, ground.errors)
+    return _Publication(ground, definition, _json(definition), task_ids, compile_graph(definition, task_ids))
+
+
+async def _ground(reads: Reads, account_id: str, body: JobBody, present: JobRecord | None) -> _Ground:
+    known = {task.key: task.id for task in await reads.tasks_by_key(account_id, custom_task_keys(body))}
+    try:
+        return _Ground(present, known, await _pipeline_for(reads, account_id, body, present), ())
+    except NotFound as error:
+        return _Ground(present, known, "", (FieldError("pipelineId", error.message),))
+
+
 async def _pipeline_for(reads: Reads, account_id: str, body: JobBody, present: JobRecord | None) -> str:
     """The pipeline that a job names, else the one that it has (`job.json` names none), else the account's default."""
-    if body.pipeline_id is None and present is not None:
-        return present.pipeline_id
-    if body.pipeline_id is None:
-        default = await reads.default_pipeline(account_id)
-        if default is None:
-            raise Invalid(errors=(FieldError("pipelineId", "the account has no default pipeline: name one"),))
-        return default.id
-    try:
+    if body.pipeline_id is not None:
         return (await _pipeline(reads, account_id, body.pipeline_id)).id
-    except NotFound as error:
-        raise Invalid(errors=(FieldError("pipelineId", error.message),)) from None
+    if present is not None:
+        return present.pipeline_id
+    default = await reads.default_pipeline(account_id)
+    if default is None:
+        raise NotFound("The account has no default pipeline: name one.")
+    return default.id
+
+
+async def _refuse_used(transaction: Transaction, task: TaskRecord, so: str) -> None:
+    if jobs := await transaction.jobs_using_task(task.id):
+        keys = ", ".join(job.key for job in jobs)
+        raise TaskInUse(f"The task {task.key!r} is used by these jobs: {keys}. {so}")
 
 
 async def _refuse_taken_task_key(transaction: Transaction, account_id: str, key: str, id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Final
@@ -34,12 +35,14 @@ class SteadyClock:
         self._steady_ns = steady_ns
         self._last = steady_ns()
         self._ahead = wall_ns() - self._last
+        self._lock = threading.Lock()
 
     def __call__(self) -> int:
         """The time now."""
-        steady = self._steady_ns()
-        passed = steady - self._last
-        self._last = steady
-        missing = self._wall_ns() - steady - self._ahead
-        self._ahead += max(-passed // 2, min(missing, passed))
-        return (steady + self._ahead) // _MS
+        with self._lock:
+            steady = self._steady_ns()
+            passed = steady - self._last
+            self._last = steady
+            missing = self._wall_ns() - steady - self._ahead
+            self._ahead += max(-passed // 2, min(missing, passed))
+            return (steady + self._ahead) // _MS

@@ -37,12 +37,14 @@ class Dispatcher:
     time are slower, on PostgreSQL too: both wait for the same pipeline, each with half of the commands.)
     """
 
-    def __init__(self, store: Store, clock: Clock, new_id: NewId, on_effects: Callable[[Effects], None]) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, new_id: NewId, on_effects: Callable[[Effects], None], graphs: Graphs
+    ) -> None:
         self._store = store
         self._clock = clock
         self._new_id = new_id
         self._on_effects = on_effects
-        self._graphs = Graphs()
+        self._graphs = graphs
         self._queue: deque[Queued] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._failed_at: float | None = None

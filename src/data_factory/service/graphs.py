@@ -1,10 +1,15 @@
-"""Compiled job versions, kept in memory: a version never changes."""
+"""Compiled job versions, kept in memory: a version never changes.
+
+Whoever publishes a version keeps its graph here. What is not here, as after a restart, is compiled by the first batch
+that needs it: a second for a job of ten thousand tasks.
+"""
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -23,27 +28,42 @@ _task_ids: Final = msgspec.json.Decoder(dict[str, str])
 
 
 class Graphs:
-    """The graphs of the versions used last."""
+    """The graphs of the versions used last, for the batches and for those who publish, whatever their threads."""
 
     def __init__(self, keep: int = 1_000) -> None:
         self._graphs: OrderedDict[Version, Graph] = OrderedDict()
         self._keep = keep
+        self._lock = threading.Lock()
+
+    def keep(self, version: Version, graph: Graph) -> None:
+        """Have the graph of a version ready, so that its first launch need not make it."""
+        self._used({version: graph})
+
+    def forget(self, version: Version) -> None:
+        """A version that was not published after all: another one will have its number."""
+        with self._lock:
+            self._graphs.pop(version, None)
 
     async def load(self, reads: Reads, versions: Iterable[Version]) -> dict[Version, Graph]:
         """The graphs of these versions, by (job id, version), without those that cannot be made."""
         wanted = set(versions)
-        found = {version: graph for version in wanted if (graph := self._graphs.get(version)) is not None}
+        with self._lock:
+            found = {version: graph for version in wanted if (graph := self._graphs.get(version)) is not None}
         missing = wanted - found.keys()
         if missing:
             for record in await reads.job_versions(sorted(missing)):
                 if (graph := _compiled(record)) is not None:
                     found[record.job_id, record.version] = graph
-        for version, graph in found.items():
-            self._graphs[version] = graph
-            self._graphs.move_to_end(version)
-        while len(self._graphs) > self._keep:
-            self._graphs.popitem(last=False)
+        self._used(found)
         return found
+
+    def _used(self, graphs: Mapping[Version, Graph]) -> None:
+        with self._lock:
+            for version, graph in graphs.items():
+                self._graphs[version] = graph
+                self._graphs.move_to_end(version)
+            while len(self._graphs) > self._keep:
+                self._graphs.popitem(last=False)
 
 
 def _compiled(record: JobVersionRecord) -> Graph | None:

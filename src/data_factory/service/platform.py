@@ -13,6 +13,7 @@ from data_factory.service.clock import Clock, SteadyClock
 from data_factory.service.commands import FillSlots
 from data_factory.service.dispatcher import Dispatcher
 from data_factory.service.executions import Executions
+from data_factory.service.graphs import Graphs
 from data_factory.service.keys import Keep, Keys
 from data_factory.service.membership import Membership
 from data_factory.service.timers import Timers
@@ -41,10 +42,11 @@ class Platform:
         self.new_id = new_id or IdMaker(clock)
         self.store = store
         self.room = WaitingRoom()
-        self.dispatcher = Dispatcher(store, clock, self.new_id, self._tell)
+        graphs = Graphs()
+        self.dispatcher = Dispatcher(store, clock, self.new_id, self._tell, graphs)
         self.timers = Timers(store, self.dispatcher, clock)
         self.executions = Executions(store, self.dispatcher, self.room)
-        self.catalog = Catalog(store, self.dispatcher, clock, self.new_id)
+        self.catalog = Catalog(store, self.dispatcher, graphs, clock, self.new_id)
         self.keys = Keys(store, clock, self.new_id)
         self._membership = Membership(store, clock, self.room, self.timers, self.keys)
         self._filling: set[asyncio.Task[None]] = set()

@@ -9,7 +9,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from data_factory.engine.decider import Outcome, Run
-from data_factory.engine.graph import Graph, reference_of
+from data_factory.engine.graph import Graph
 from data_factory.model.definitions import TaskDefinition
 from data_factory.model.records import (
     IdempotencyRecord,
@@ -91,7 +91,7 @@ class World:
             execution=execution,
             graph=self._graphs[execution.job_id, execution.job_version],
             tasks=self.definitions,
-            results={reference_of(result.path): result for result in results},
+            results={result.path: result for result in results},
         )
 
     def active_of(self, execution_id: str) -> list[TaskExecutionRecord]:
@@ -244,7 +244,7 @@ class World:
             graph = self._graph_of(row.job_execution_id) if row else None
             if row is not None and graph is not None:
                 reads = graph.reads_after(row.path, may_fail=failing)
-                pairs |= {(row.job_execution_id, reference) for reference in reads if reference != row.path}
+                pairs |= {(row.job_execution_id, path) for path in reads if path != row.path}
         if pairs:
             rows = await self._transaction.latest_task_executions(pairs)
             self.task_executions.add(rows)
@@ -257,14 +257,14 @@ class World:
         for row in self.task_executions.now.values():
             wanted.add(row.task_id)
             if (graph := self._graph_of(row.job_execution_id)) is not None:
-                following = graph.step(row.path).following
-                if following is not None:
-                    wanted.add(graph.steps[following].task_id)
+                after = graph.after(row.path)
+                if after is not None:
+                    wanted.add(graph.step(after).task_id)
         begun = {(row.job_id, row.job_version) for row in self.executions.now.values() if row.status == "PENDING"}
         begun |= {(job.id, job.version) for job in self.jobs.values()}
         for version in begun & self._graphs.keys():
             graph = self._graphs[version]
-            wanted.add(graph.steps[graph.first].task_id)
+            wanted.add(graph.step(graph.first).task_id)
         missing = wanted - self.tasks.keys()
         if missing:
             for task in await self._transaction.tasks_by_id(missing):

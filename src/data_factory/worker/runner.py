@@ -41,7 +41,8 @@ class Runner:
         same.
         """
         if execution.id in self.runs:
-            # The answer to one claim, given twice: it is being worked on.
+            # The answer to one claim, given twice: it is being worked on, from now on under the lease given last.
+            self.runs[execution.id].execution = execution
             self.slots.give(1)
             return
         run = Run(execution, handler, self._clock.now())
