@@ -285,12 +285,11 @@ class Catalog:
             publication = await self._prepared(body, found) if found else None
             try:
                 return await publish(publication)
-            except _GroundMoved:
-                continue
-            except BaseException:
+            except BaseException as error:
                 if found:
                     self._graphs.forget((id, found.version))
-                raise
+                if not isinstance(error, _GroundMoved):
+                    raise
 
     async def _prepared(self, body: JobBody, ground: _Ground) -> _Publication:
         async with self._checking:
