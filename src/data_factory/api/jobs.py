@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from msgspec.structs import asdict
-
 from data_factory.api.bodies import Misfit, what_fits
 from data_factory.api.presenting import Wire, present_job
-from data_factory.api.routing import PAGING, Call, Endpoint, Query, Routes
+from data_factory.api.routing import PAGING, Call, Query, Routes
 from data_factory.model.definitions import JobBody, JobTaskBody
-from data_factory.model.errors import IdempotencyKeyReused, KeyTaken, NotFound
+from data_factory.model.errors import IdempotencyKeyReused, Invalid, KeyTaken, NotFound
 from data_factory.model.resources import Job, Page
 
 routes: Final = Routes("Jobs")
@@ -20,16 +18,10 @@ ECHOES: Final = frozenset({"object", "id", "createdAt", "updatedAt", "version"})
 """What a client may send back unchanged in a PUT."""
 
 
-class Publication(Endpoint, frozen=True):
-    """An endpoint that takes a job. Of one that does not fit, what does is checked too: all is told at once."""
-
-    async def answer_to(self, call: Call) -> bytes:
-        """Call the handler."""
-        try:
-            return await super().answer_to(call)
-        except Misfit as misfit:
-            body = await asyncio.to_thread(_what_fits_of_a_job, misfit.value)
-            raise await call.platform.catalog.job_refusal(call.account_id, body, misfit.errors) from None
+async def refuse_job(call: Call, misfit: Misfit) -> Invalid:
+    """Of a job that does not fit, what does is checked too: all that is wrong is told at once."""
+    body = await asyncio.to_thread(_what_fits_of_a_job, misfit.value)
+    return await call.platform.catalog.job_refusal(call.account_id, body, misfit.errors)
 
 
 def _what_fits_of_a_job(value: Any) -> JobBody:
@@ -42,7 +34,15 @@ def _what_fits_of_a_job(value: Any) -> JobBody:
     return JobBody(**{"key": "", **what_fits(value, JobBody), "tasks": tuple(tasks)})
 
 
-@routes.post("/jobs", body=JobBody, answer=Job, status=201, errors=(KeyTaken, IdempotencyKeyReused), idempotent=True)
+@routes.post(
+    "/jobs",
+    body=JobBody,
+    answer=Job,
+    status=201,
+    errors=(KeyTaken, IdempotencyKeyReused),
+    idempotent=True,
+    refuse=refuse_job,
+)
 async def create_job(call: Call, body: JobBody) -> Wire:
     """Publish a job. Everything that is wrong with it is told at once."""
     return present_job(await call.platform.catalog.create_job(call.account_id, body, call.idempotency()))
@@ -61,10 +61,15 @@ async def get_job(call: Call) -> Wire:
     return present_job(await call.platform.catalog.job(call.account_id, call.path["id"]))
 
 
-@routes.put("/jobs/{id}", body=JobBody, echoes=ECHOES, answer=Job, status=201, errors=(NotFound, KeyTaken))
+@routes.put(
+    "/jobs/{id}",
+    body=JobBody,
+    echoes=ECHOES,
+    answer=Job,
+    status=201,
+    errors=(NotFound, KeyTaken),
+    refuse=refuse_job,
+)
 async def update_job(call: Call, body: JobBody) -> Wire:
     """Publish the next version of a job. What runs goes on with the version that it started with."""
     return present_job(await call.platform.catalog.update_job(call.account_id, call.path["id"], body))
-
-
-routes.endpoints[:] = [Publication(**asdict(one)) if one.body is JobBody else one for one in routes.endpoints]

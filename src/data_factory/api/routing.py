@@ -20,7 +20,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from data_factory.api.bodies import convert, encode, read_json
+from data_factory.api.bodies import Misfit, convert, encode, read_json
 from data_factory.api.presenting import Wire
 from data_factory.api.problems import Headers, InternalError, problem
 from data_factory.model.errors import DataFactoryError, FieldError, Invalid, TooLarge, Unauthorized, Unavailable
@@ -251,7 +251,11 @@ class Disconnected(Exception):
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """A method of a path: what it does, takes and gives. With `takes`, a GET hands something out: it has no HEAD."""
+    """A method of a path: what it does, takes and gives.
+
+    With `takes`, a GET hands something out: it has no HEAD. `refuse` says all that is wrong with a body that does not
+    fit, where more can be said than that.
+    """
 
     method: str
     path: str
@@ -266,6 +270,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     waits: bool = False
     takes: bool = False
     idempotent: bool = False
+    refuse: Callable[[Call, Misfit], Awaitable[DataFactoryError]] | None = None
 
     async def answer_to(self, call: Call) -> bytes:
         """Call the handler, with the body if there is one."""
@@ -281,7 +286,13 @@ class Endpoint(msgspec.Struct, frozen=True):
             if value.get("id", call.path["id"]) != call.path["id"]:
                 raise Invalid(errors=(FieldError("id", "is not the id of the path"),))
             value = {name: member for name, member in value.items() if name not in self.echoes}
-        return _encoder.encode(await self.handler(call, convert(value, self.body, len(call.raw))))
+        try:
+            body = convert(value, self.body, len(call.raw))
+        except Misfit as misfit:
+            if self.refuse is None:
+                raise
+            raise await self.refuse(call, misfit) from None
+        return _encoder.encode(await self.handler(call, body))
 
 
 class Routes:

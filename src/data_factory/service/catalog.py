@@ -10,15 +10,13 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from data_factory.engine.graph import Graph, compile_graph
-from data_factory.engine.publication import check_job, custom_task_keys, first_errors, job_errors
-from data_factory.model.definitions import JobBody, JobDefinition, PipelineDefinition, TaskDefinition
-from data_factory.model.errors import FieldError, IdempotencyKeyReused, Invalid, KeyTaken, NotFound, TaskInUse
+from data_factory.engine.publication import first_errors, job_errors
+from data_factory.model.definitions import JobBody, PipelineDefinition, TaskDefinition
+from data_factory.model.errors import FieldError, IdempotencyKeyReused, Invalid, KeyTaken, TaskInUse
 from data_factory.model.ids import NewId
 from data_factory.model.records import (
     IdempotencyRecord,
     JobRecord,
-    JobVersionRecord,
     PipelineRecord,
     TaskRecord,
 )
@@ -27,13 +25,13 @@ from data_factory.service.clock import Clock
 from data_factory.service.commands import IdempotencyKey, Resize
 from data_factory.service.dispatcher import Dispatcher
 from data_factory.service.graphs import Graphs
+from data_factory.service.lookups import job_of, pipeline_of, task_of
 from data_factory.service.paging import Part
+from data_factory.service.publications import Ground, GroundMoved, Publication, Published, ground_of, prepare
 from data_factory.store.promises import Reads, Store, Transaction
 
 T = TypeVar("T", TaskRecord, JobRecord, PipelineRecord)
 P = TypeVar("P")
-
-Published = tuple[JobRecord, JobVersionRecord]
 
 
 class Catalog:
@@ -74,13 +72,13 @@ class Catalog:
             return task
 
         async def again(transaction: Transaction, id: str) -> TaskRecord:
-            return await _task(transaction, account_id, id)
+            return await task_of(transaction, account_id, id)
 
         return await self._once(account_id, idempotency, task.id, make, again)
 
     async def task(self, account_id: str, id: str) -> TaskRecord:
         """A task; NotFound when there is none."""
-        return await self._store.read(lambda reads: _task(reads, account_id, id))
+        return await self._store.read(lambda reads: task_of(reads, account_id, id))
 
     async def tasks(self, account_id: str, part: Part, key: str | None = None) -> list[TaskRecord]:
         """Tasks, newest first; the one with this key if it is given."""
@@ -99,7 +97,7 @@ class Catalog:
         """
 
         async def work(transaction: Transaction) -> TaskRecord:
-            task = await _task(transaction, account_id, id)
+            task = await task_of(transaction, account_id, id)
             await _refuse_taken_task_key(transaction, account_id, definition.key, id)
             if definition.key != task.key:
                 await _refuse_used(transaction, task, "They name it by its key: change them first.")
@@ -118,7 +116,7 @@ class Catalog:
         """
 
         async def work(transaction: Transaction) -> TaskRecord:
-            task = await _task(transaction, account_id, id)
+            task = await task_of(transaction, account_id, id)
             await _refuse_used(transaction, task, "Change them first.")
             await transaction.update_task(replace(task, deleted_at=self._clock()))
             return task
@@ -136,17 +134,17 @@ class Catalog:
         """
         id = self._new_id()
 
-        async def ground(reads: Reads) -> _Ground | None:
+        async def ground(reads: Reads) -> Ground | None:
             if idempotency and await reads.idempotency_keys([(account_id, idempotency.key)]):
                 return None
             if await reads.job_by_key(account_id, body.key) is not None:
                 raise _job_key_taken(body.key)
-            return await _ground(reads, account_id, body, None)
+            return await ground_of(reads, account_id, body, None)
 
-        async def publish(publication: _Publication | None) -> JobRecord:
+        async def publish(publication: Publication | None) -> JobRecord:
             async def make(transaction: Transaction) -> JobRecord:
                 if publication is None or await ground(transaction) != publication.ground:
-                    raise _GroundMoved
+                    raise GroundMoved
                 job, version = publication.records(account_id, id, self._clock())
                 await transaction.insert_job(job, version, set(publication.task_ids.values()))
                 self._graphs.keep((id, job.version), publication.graph)
@@ -155,7 +153,7 @@ class Catalog:
             return await self._once(account_id, idempotency, id, make, again)
 
         async def again(transaction: Transaction, id: str) -> JobRecord:
-            return await _job(transaction, account_id, id)
+            return await job_of(transaction, account_id, id)
 
         job = await self._published(body, id, ground, publish)
         return await self.job(account_id, job.id)
@@ -164,7 +162,7 @@ class Catalog:
         """A job and its present version; NotFound when there is none."""
 
         async def work(reads: Reads) -> Published:
-            job = await _job(reads, account_id, id)
+            job = await job_of(reads, account_id, id)
             (version,) = await reads.job_versions([(job.id, job.version)])
             return job, version
 
@@ -196,17 +194,17 @@ class Catalog:
             KeyTaken: another job has this key.
         """
 
-        async def ground(reads: Reads) -> _Ground:
-            present = await _job(reads, account_id, id)
+        async def ground(reads: Reads) -> Ground:
+            present = await job_of(reads, account_id, id)
             other = await reads.job_by_key(account_id, body.key)
             if other is not None and other.id != id:
                 raise _job_key_taken(body.key)
-            return await _ground(reads, account_id, body, present)
+            return await ground_of(reads, account_id, body, present)
 
-        async def publish(publication: _Publication | None) -> Published:
+        async def publish(publication: Publication | None) -> Published:
             async def work(transaction: Transaction) -> Published:
                 if publication is None or await ground(transaction) != publication.ground:
-                    raise _GroundMoved
+                    raise GroundMoved
                 job, version = publication.records(account_id, id, self._clock())
                 await transaction.update_job(job, version, set(publication.task_ids.values()))
                 self._graphs.keep((id, job.version), publication.graph)
@@ -218,7 +216,7 @@ class Catalog:
 
     async def job_refusal(self, account_id: str, body: JobBody, others: Sequence[FieldError]) -> Invalid:
         """Why a job of which `others` is wrong is not published: `others`, and what else is (see `job_errors`)."""
-        ground = await self._store.read(lambda reads: _ground(reads, account_id, body, None))
+        ground = await self._store.read(lambda reads: ground_of(reads, account_id, body, None))
         errors = chain(others, ground.errors, job_errors(body, ground.known))
         async with self._checking:
             return Invalid(errors=await asyncio.to_thread(first_errors, errors))
@@ -245,13 +243,13 @@ class Catalog:
             return pipeline
 
         async def again(transaction: Transaction, id: str) -> PipelineRecord:
-            return await _pipeline(transaction, account_id, id)
+            return await pipeline_of(transaction, account_id, id)
 
         return await self._once(account_id, idempotency, pipeline.id, make, again)
 
     async def pipeline(self, account_id: str, id: str) -> PipelineRecord:
         """A pipeline; NotFound when there is none."""
-        return await self._store.read(lambda reads: _pipeline(reads, account_id, id))
+        return await self._store.read(lambda reads: pipeline_of(reads, account_id, id))
 
     async def pipelines(self, account_id: str, part: Part) -> list[PipelineRecord]:
         """Pipelines, newest first."""
@@ -272,12 +270,12 @@ class Catalog:
         self,
         body: JobBody,
         id: str,
-        ground: Callable[[Reads], Awaitable[_Ground | None]],
-        publish: Callable[[_Publication | None], Awaitable[P]],
+        ground: Callable[[Reads], Awaitable[Ground | None]],
+        publish: Callable[[Publication | None], Awaitable[P]],
     ) -> P:
         """Check and compile a job beside the transactions, which must be short, and then publish it in one.
 
-        `publish` raises `_GroundMoved` if what the check was made on is no longer so: then all is done again. Without
+        `publish` raises `GroundMoved` if what the check was made on is no longer so: then all is done again. Without
         a ground there is nothing to check, because nothing is to be made.
         """
         while True:
@@ -288,12 +286,12 @@ class Catalog:
             except BaseException as error:
                 if found:
                     self._graphs.forget((id, found.version))
-                if not isinstance(error, _GroundMoved):
+                if not isinstance(error, GroundMoved):
                     raise
 
-    async def _prepared(self, body: JobBody, ground: _Ground) -> _Publication:
+    async def _prepared(self, body: JobBody, ground: Ground) -> Publication:
         async with self._checking:
-            return await asyncio.to_thread(_prepare, body, ground)
+            return await asyncio.to_thread(prepare, body, ground)
 
     async def _once(
         self,
@@ -321,99 +319,6 @@ class Catalog:
         return await self._store.write(work)
 
 
-async def _task(reads: Reads, account_id: str, id: str) -> TaskRecord:
-    for task in await reads.tasks_by_id([id]):
-        if task.account_id == account_id and task.deleted_at is None:
-            return task
-    raise NotFound(f"There is no task {id!r} in this account.")
-
-
-async def _job(reads: Reads, account_id: str, id: str) -> JobRecord:
-    for job in await reads.jobs_by_id([id]):
-        if job.account_id == account_id:
-            return job
-    raise NotFound(f"There is no job {id!r} in this account.")
-
-
-async def _pipeline(reads: Reads, account_id: str, id: str) -> PipelineRecord:
-    for pipeline in await reads.pipelines_by_id([id]):
-        if pipeline.account_id == account_id:
-            return pipeline
-    raise NotFound(f"There is no pipeline {id!r} in this account.")
-
-
-class _Ground(msgspec.Struct, frozen=True):
-    """What a publication stands on: read before the check, and again in the transaction that publishes."""
-
-    present: JobRecord | None
-    known: dict[str, str]
-    pipeline_id: str
-    errors: tuple[FieldError, ...]
-
-    @property
-    def version(self) -> int:
-        """The number that the next version will have."""
-        return self.present.version + 1 if self.present else 1
-
-
-class _GroundMoved(Exception):
-    """What a job was checked on has changed before it was published."""
-
-
-class _Publication(msgspec.Struct, frozen=True):
-    """A job that may be published, on its ground."""
-
-    ground: _Ground
-    definition: JobDefinition
-    encoded: str
-    task_ids: dict[str, str]
-    graph: Graph
-
-    def records(self, account_id: str, id: str, now: int) -> Published:
-        """The job as it will be once this is published."""
-        present = self.ground.present
-        job = JobRecord(
-            id=id,
-            account_id=account_id,
-            key=self.definition.key,
-            title=self.definition.title,
-            status=self.definition.status,
-            pipeline_id=self.ground.pipeline_id,
-            version=self.ground.version,
-            created_at=present.created_at if present else now,
-            updated_at=now,
-        )
-        version = JobVersionRecord(
-            job_id=id, version=job.version, definition=self.encoded, task_ids=_json(self.task_ids), created_at=now
-        )
-        return job, version
-
-
-def _prepare(body: JobBody, ground: _Ground) -> _Publication:
-    definition, task_ids = check_job(body, ground.known, ground.errors)
-    return _Publication(ground, definition, _json(definition), task_ids, compile_graph(definition, task_ids))
-
-
-async def _ground(reads: Reads, account_id: str, body: JobBody, present: JobRecord | None) -> _Ground:
-    known = {task.key: task.id for task in await reads.tasks_by_key(account_id, custom_task_keys(body))}
-    try:
-        return _Ground(present, known, await _pipeline_for(reads, account_id, body, present), ())
-    except NotFound as error:
-        return _Ground(present, known, "", (FieldError("pipelineId", error.message),))
-
-
-async def _pipeline_for(reads: Reads, account_id: str, body: JobBody, present: JobRecord | None) -> str:
-    """The pipeline that a job names, else the one that it has (`job.json` names none), else the account's default."""
-    if body.pipeline_id is not None:
-        return (await _pipeline(reads, account_id, body.pipeline_id)).id
-    if present is not None:
-        return present.pipeline_id
-    default = await reads.default_pipeline(account_id)
-    if default is None:
-        raise NotFound("The account has no default pipeline: name one.")
-    return default.id
-
-
 async def _refuse_used(transaction: Transaction, task: TaskRecord, so: str) -> None:
     if jobs := await transaction.jobs_using_task(task.id):
         keys = ", ".join(job.key for job in jobs)
@@ -432,8 +337,3 @@ def _job_key_taken(key: str) -> KeyTaken:
 
 def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def job_definition(version: JobVersionRecord) -> JobDefinition:
-    """The definition that a version holds."""
-    return msgspec.json.decode(version.definition, type=JobDefinition)

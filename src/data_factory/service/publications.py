@@ -1,0 +1,93 @@
+"""A job on its way to being published: what it stands on, and what it is once it was checked and compiled."""
+
+from __future__ import annotations
+
+import msgspec
+
+from data_factory.engine.graph import Graph, compile_graph
+from data_factory.engine.publication import check_job, custom_task_keys
+from data_factory.model.definitions import JobBody, JobDefinition
+from data_factory.model.errors import FieldError, NotFound
+from data_factory.model.records import JobRecord, JobVersionRecord
+from data_factory.service.lookups import pipeline_of
+from data_factory.store.promises import Reads
+
+Published = tuple[JobRecord, JobVersionRecord]
+
+
+class Ground(msgspec.Struct, frozen=True):
+    """What a publication stands on: read before the check, and again in the transaction that publishes."""
+
+    present: JobRecord | None
+    known: dict[str, str]
+    pipeline_id: str
+    errors: tuple[FieldError, ...]
+
+    @property
+    def version(self) -> int:
+        """The number that the next version will have."""
+        return self.present.version + 1 if self.present else 1
+
+
+class GroundMoved(Exception):
+    """What a job was checked on has changed before it was published."""
+
+
+class Publication(msgspec.Struct, frozen=True):
+    """A job that may be published, on its ground."""
+
+    ground: Ground
+    definition: JobDefinition
+    encoded: str
+    task_ids: dict[str, str]
+    graph: Graph
+
+    def records(self, account_id: str, id: str, now: int) -> Published:
+        """The job as it will be once this is published."""
+        present = self.ground.present
+        job = JobRecord(
+            id=id,
+            account_id=account_id,
+            key=self.definition.key,
+            title=self.definition.title,
+            status=self.definition.status,
+            pipeline_id=self.ground.pipeline_id,
+            version=self.ground.version,
+            created_at=present.created_at if present else now,
+            updated_at=now,
+        )
+        version = JobVersionRecord(
+            job_id=id, version=job.version, definition=self.encoded, task_ids=_json(self.task_ids), created_at=now
+        )
+        return job, version
+
+
+def prepare(body: JobBody, ground: Ground) -> Publication:
+    """Check a job and compile it; Invalid with all that is wrong with it."""
+    definition, task_ids = check_job(body, ground.known, ground.errors)
+    return Publication(ground, definition, _json(definition), task_ids, compile_graph(definition, task_ids))
+
+
+async def ground_of(reads: Reads, account_id: str, body: JobBody, present: JobRecord | None) -> Ground:
+    """What a job stands on now."""
+    known = {task.key: task.id for task in await reads.tasks_by_key(account_id, custom_task_keys(body))}
+    try:
+        return Ground(present, known, await _pipeline_for(reads, account_id, body, present), ())
+    except NotFound as error:
+        return Ground(present, known, "", (FieldError("pipelineId", error.message),))
+
+
+async def _pipeline_for(reads: Reads, account_id: str, body: JobBody, present: JobRecord | None) -> str:
+    """The pipeline that a job names, else the one that it has (`job.json` names none), else the account's default."""
+    if body.pipeline_id is not None:
+        return (await pipeline_of(reads, account_id, body.pipeline_id)).id
+    if present is not None:
+        return present.pipeline_id
+    default = await reads.default_pipeline(account_id)
+    if default is None:
+        raise NotFound("The account has no default pipeline: name one.")
+    return default.id
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
