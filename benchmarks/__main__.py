@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import sys
@@ -13,6 +14,11 @@ from rich.table import Table
 
 from benchmarks.machine import describe
 from benchmarks.measures import MEASURES, Figure
+from benchmarks.server import Place
+from tests.postgresql import running_postgres
+
+AS_SERVED = {"fsync": "on", "shared_buffers": "1GB", "max_wal_size": "4GB"}
+"""The settings of the PostgreSQL: durable, and with memory as it would have where it serves."""
 
 
 def main() -> None:
@@ -23,17 +29,23 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="smaller runs, for a first look")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--where", type=Path, default=Path(".benchmarks"), help="where the data goes: on a real disk")
+    parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite", help="where it is kept (sqlite)")
     asked = parser.parse_args()
     unknown = set(asked.measures) - MEASURES.keys()
     if unknown:
         parser.error(f"there is no measure {', '.join(sorted(unknown))}")
     results: list[list[Figure]] = []
     progress = Console(stderr=True)
-    for name in asked.measures or MEASURES:
-        for run in range(asked.runs):
-            progress.print(f"{name}: run {run + 1} of {asked.runs}")
-            results.append(MEASURES[name](asked.where, asked.quick))
-    show(results, describe(asked.where), as_json=asked.json)
+    with contextlib.ExitStack() as stack:
+        postgres = (
+            stack.enter_context(running_postgres(asked.where, **AS_SERVED)) if asked.store == "postgresql" else None
+        )
+        place = Place(asked.where, postgres)
+        for name in asked.measures or MEASURES:
+            for run in range(asked.runs):
+                progress.print(f"{name}: run {run + 1} of {asked.runs}")
+                results.append(MEASURES[name](place, asked.quick))
+        show(results, describe(asked.where, postgres), as_json=asked.json)
 
 
 def show(results: list[list[Figure]], machine: list[tuple[str, str]], *, as_json: bool) -> None:

@@ -10,21 +10,31 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.postgresql import PostgresServer
 
-def describe(where: Path) -> list[tuple[str, str]]:
+
+def describe(where: Path, postgres: PostgresServer | None = None) -> list[tuple[str, str]]:
     """The machine, its disk and the versions, as rows of a table."""
     cpu = next(
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
         platform.processor(),
     )
-    libraries = ("uvicorn", "starlette", "msgspec", "uvloop", "httptools")
+    libraries = ("uvicorn", "starlette", "msgspec", "uvloop", "httptools", "asyncpg")
     return [
         ("CPU", f"{cpu}, {os.cpu_count()} cores"),
         ("System", f"{platform.system()} {platform.release()}, Python {platform.python_version()}"),
         ("Disk", f"{_file_system(where)}, {_syncs_per_second(where):,.0f} appends of 4 KiB with fsync a second"),
-        ("SQLite", f"{sqlite3.sqlite_version}, WAL, synchronous=FULL"),
+        _store(postgres),
         ("Versions", ", ".join(f"{name} {version(name)}" for name in ("data-factory", *libraries))),
     ]
+
+
+def _store(postgres: PostgresServer | None) -> tuple[str, str]:
+    if postgres is None:
+        return ("SQLite", f"{sqlite3.sqlite_version}, WAL, synchronous=FULL")
+    settings = ("server_version", "fsync", "synchronous_commit", "shared_buffers")
+    values = {name: postgres.sql(f"SHOW {name}") for name in settings}
+    return ("PostgreSQL", ", ".join(f"{name} {value}" for name, value in values.items()))
 
 
 def _file_system(where: Path) -> str:

@@ -7,13 +7,12 @@ import statistics
 import time
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from benchmarks.scene import Scene, launch_all, prepare, work
-from benchmarks.server import Server, running_server
+from benchmarks.server import Place, Server
 from benchmarks.wire import Connection
 
 
@@ -26,10 +25,10 @@ class Figure(msgspec.Struct, frozen=True):
     goal: str = ""
 
 
-def throughput(where: Path, quick: bool) -> list[Figure]:
+def throughput(place: Place, quick: bool) -> list[Figure]:
     """Job executions of one task from create to COMPLETED: single creates, batched claims and reports."""
     count = 3_200 if quick else 16_000
-    with running_server(where) as server:
+    with place.server() as server:
         scene = asyncio.run(prepare(server))
         asyncio.run(_drive(server, scene, 640))
         before, started = server.used(), time.perf_counter()
@@ -46,10 +45,10 @@ async def _drive(server: Server, scene: Scene, count: int) -> None:
     await asyncio.gather(launch_all(server, scene, count, connections=32), work(server, scene, count, limit=64))
 
 
-def latency(where: Path, quick: bool) -> list[Figure]:
+def latency(place: Place, quick: bool) -> list[Figure]:
     """From the moment a create is sent to the moment the worker has the execution, at 100 creates a second."""
     count = 300 if quick else 2_000
-    with running_server(where) as server:
+    with place.server() as server:
         scene = asyncio.run(prepare(server))
         asyncio.run(_drive(server, scene, 640))
         times = asyncio.run(_at_a_rate(server, scene, count, per_second=100))
@@ -84,10 +83,10 @@ async def _at_a_rate(server: Server, scene: Scene, count: int, per_second: int) 
     return [had[number] - sent[number] for number in range(count)]
 
 
-def steps(where: Path, quick: bool) -> list[Figure]:
+def steps(place: Place, quick: bool) -> list[Figure]:
     """What a step costs at the beginning of a job of 1,000 tasks, and at its end."""
     executions, length = (2, 1_000) if quick else (8, 1_000)
-    with running_server(where) as server:
+    with place.server() as server:
         scene = asyncio.run(prepare(server, steps=length))
         early, late = asyncio.run(_walk(server, scene, executions, length))
     return [
@@ -107,10 +106,10 @@ async def _walk(server: Server, scene: Scene, executions: int, length: int) -> t
     return statistics.median(took[:share]), statistics.median(took[-share:])
 
 
-def idle(where: Path, quick: bool) -> list[Figure]:
+def idle(place: Place, quick: bool) -> list[Figure]:
     """What the server does while 100 long polls wait and nothing happens."""
     seconds = 5 if quick else 20
-    with running_server(where) as server:
+    with place.server() as server:
         scene = asyncio.run(prepare(server))
         cpu, calls = asyncio.run(_wait_in_100_polls(server, scene, seconds))
     return [

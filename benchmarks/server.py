@@ -18,6 +18,8 @@ from pathlib import Path
 
 import msgspec
 
+from tests.postgresql import PostgresServer
+
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -53,8 +55,28 @@ class Server(msgspec.Struct, frozen=True):
         )
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where a benchmark keeps its data: in folders below `where`, on a real disk, or in a PostgreSQL there."""
+
+    where: Path
+    postgres: PostgresServer | None = None
+
+    @contextlib.contextmanager
+    def server(self) -> Iterator[Server]:
+        """A server with nothing in it."""
+        if self.postgres is None:
+            with running_server(self.where) as server:
+                yield server
+        else:
+            name = f"bench_{secrets.token_hex(4)}"
+            self.postgres.sql(f"CREATE DATABASE {name} TEMPLATE template0")
+            with running_server(self.where, "--database", f"{self.postgres.url}/{name}") as server:
+                yield server
+            self.postgres.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @contextlib.contextmanager
-def running_server(where: Path) -> Iterator[Server]:
+def running_server(where: Path, *arguments: str) -> Iterator[Server]:
     """Start a server with an empty data directory below `where`; stop it and remove the data afterwards."""
     where.mkdir(parents=True, exist_ok=True)
     directory = Path(tempfile.mkdtemp(dir=where))
@@ -62,6 +84,7 @@ def running_server(where: Path) -> Iterator[Server]:
         port = free.getsockname()[1]
     key = secrets.token_urlsafe(24)
     command = [sys.executable, "-m", "data_factory.cli", "server", "--port", str(port), "--data-dir", str(directory)]
+    command += arguments
     log = directory / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, env={**os.environ, "DATA_FACTORY_API_KEY": key}, stderr=output)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from data_factory.store.postgresql.database import prepare
+from tests.postgresql import Database, PostgresServer, running_postgres
+
+TEMPLATE = "factory"
 
 # `HYPOTHESIS_PROFILE=deep make test ARGS="tests/properties"` looks for as long as you have time.
 _SLOW_IS_FINE = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
@@ -14,6 +21,27 @@ settings.register_profile(
     "deep", deadline=None, print_blob=True, max_examples=5_000, suppress_health_check=_SLOW_IS_FINE
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL that all tests share, with a template of our schema."""
+    with running_postgres() as server:
+        server.sql(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")
+        asyncio.run(prepare(f"{server.url}/{TEMPLATE}"))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def our_database(postgres: PostgresServer) -> Database:
+    return Database(postgres, TEMPLATE)
+
+
+@pytest.fixture
+def database(our_database: Database) -> Iterator[Database]:
+    """An empty database with our schema."""
+    yield our_database
+    our_database.empty()
 
 
 @pytest.fixture

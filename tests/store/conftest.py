@@ -12,8 +12,10 @@ import msgspec
 import pytest
 
 from data_factory.model.records import AccountRecord, JobRecord, PipelineRecord, TaskRecord
+from data_factory.store.postgresql import PostgresqlStore
 from data_factory.store.promises import Store
 from data_factory.store.sqlite import SqliteStore
+from tests.postgresql import Database
 from tests.store.rows import account, job, keep, pipeline, task
 
 
@@ -53,7 +55,23 @@ def no_file_larger_than(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-PLACES = {"sqlite": SqlitePlace}
+class PostgresqlPlace:
+    """A database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def open(self) -> Store:
+        return PostgresqlStore(self.database.url)
+
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """Every connection is cut, and nobody can connect."""
+        with self.database.refused():
+            yield
+
+
+PLACES = ("sqlite", "postgresql")
 
 
 class House(msgspec.Struct):
@@ -75,8 +93,10 @@ async def furnish(store: Store) -> House:
 
 
 @pytest.fixture(params=PLACES)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    return PLACES[request.param](tmp_path / "data")
+def place(request: pytest.FixtureRequest) -> Place:
+    if request.param == "postgresql":
+        return PostgresqlPlace(request.getfixturevalue("database"))
+    return SqlitePlace(request.getfixturevalue("tmp_path") / "data")
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from data_factory.store.promises import Reads, StoreUnavailable
+from data_factory.store.promises import Reads, SchemaTooNew, StoreUnavailable
 from data_factory.store.sqlite import SqliteStore, database, transaction
-from data_factory.store.sqlite.database import FILE_NAME, SchemaTooNew, connect, connect_reader
+from data_factory.store.sqlite.database import FILE_NAME, connect, connect_reader
 from data_factory.store.sqlite.lock import DirectoryInUse, DirectoryLock
 from data_factory.store.sqlite.statements import migrations, statements
 from tests.store.conftest import furnish, no_file_larger_than

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 from data_factory.service import batch as batches
+from data_factory.service import membership
 from data_factory.service import platform as platforms
 from data_factory.service.paging import Part
-from data_factory.store.promises import Reads, Store, StoreUnavailable, Transaction
+from data_factory.store.promises import Member, Reads, Store, StoreUnavailable, Transaction
 from data_factory.store.sqlite import SqliteStore
 from tests.factory import Factory
 from tests.workshop import step
@@ -85,14 +86,19 @@ class Outage:
         self._store = store
         self.lasts = 0
 
-    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def write(
+        self, work: Callable[[Transaction], Awaitable[T]], tell: Callable[[T], Sequence[str]] | None = None
+    ) -> T:
         if self.lasts > 0:
             self.lasts -= 1
             raise StoreUnavailable
-        return await self._store.write(work)
+        return await self._store.write(work, tell)
 
     async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:
         return await self._store.read(work)
+
+    async def join(self, member: Member) -> None:
+        await self._store.join(member)
 
     async def close(self) -> None:
         await self._store.close()
@@ -150,7 +156,7 @@ async def test_a_worker_that_is_not_heard_after_a_start_has_lost_its_lease(tmp_p
     await here.platform.stop()
     again = await opened(tmp_path, now=here.now + 3_600_000)
     await again.settle()
-    again.now += platforms.SPARED_MS
+    again.now += membership.SPARED_MS
     await again.platform.timers.run_once()
     assert await statuses(again) == ["TIMEDOUT"]
     await again.platform.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import pytest
@@ -12,7 +12,7 @@ from data_factory.model.records import JobExecutionRecord
 from data_factory.service import timers as timing
 from data_factory.service.commands import FireTimers
 from data_factory.service.timers import Timers
-from data_factory.store.promises import Reads, Store, StoreUnavailable, Transaction
+from data_factory.store.promises import Member, Reads, Store, StoreUnavailable, Transaction
 from tests.factory import LONG, Factory, factory
 from tests.workshop import step
 
@@ -149,8 +149,13 @@ class FaultyStore:
             raise self._errors.pop(0)
         return await self._store.read(work)
 
-    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        return await self._store.write(work)
+    async def write(
+        self, work: Callable[[Transaction], Awaitable[T]], tell: Callable[[T], Sequence[str]] | None = None
+    ) -> T:
+        return await self._store.write(work, tell)
+
+    async def join(self, member: Member) -> None:
+        await self._store.join(member)
 
     async def close(self) -> None:
         await self._store.close()

@@ -13,7 +13,7 @@ from typing import Final
 
 _GRACE_S: Final = 10.0
 _LOOK_S: Final = 0.02
-_OURS: Final = ("DATA_FACTORY_", "API_BASE_PATH", "API_ACCESS_TOKEN", "TASK_DEFINITION_ID")
+_OURS: Final = ("DATA_FACTORY_", "DATABASE_URL", "API_BASE_PATH", "API_ACCESS_TOKEN", "TASK_DEFINITION_ID")
 
 
 class Background:

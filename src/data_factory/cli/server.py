@@ -13,6 +13,14 @@ from data_factory.cli.logs import LogFormat, log_to_stderr
 MIN_KEY_LENGTH = 16
 
 
+def _is_postgresql(url: str | None) -> str | None:
+    if not url:
+        return None
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise typer.BadParameter("the address of a PostgreSQL database begins with postgresql://")
+    return url
+
+
 def server(
     host: Annotated[str, typer.Option(envvar="DATA_FACTORY_HOST", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
@@ -21,11 +29,22 @@ def server(
     data_dir: Annotated[
         Path, typer.Option(envvar="DATA_FACTORY_DATA_DIR", help="Where everything is kept; made if it is not there.")
     ] = Path(".data-factory"),
+    database: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DATABASE_URL",
+            show_envvar=True,
+            metavar="URL",
+            callback=_is_postgresql,
+            help="A PostgreSQL database to keep everything in, instead of that directory: "
+            "postgresql://user:password@host/database. Any number of servers can share it.",
+        ),
+    ] = None,
     log_format: Annotated[
         LogFormat, typer.Option(envvar="DATA_FACTORY_LOG_FORMAT", help="How the log is written, on standard error.")
     ] = LogFormat.TEXT,
 ) -> None:
-    """Run the platform: the HTTP API, on one SQLite database in a directory.
+    """Run the platform: the HTTP API, on one SQLite database in a directory, or on a PostgreSQL database.
 
     The first start makes an account, its default pipeline and an admin API key, which it prints once.
     DATA_FACTORY_API_KEY sets that key instead: for containers and tests. Every setting can also stand in a file .env
@@ -49,7 +68,7 @@ def server(
         typer.echo(f"The server is not installed ({missing.name}): pip install 'data-factory[server]'", err=True)
         raise typer.Exit(2) from None
     try:
-        serve(host, port, data_dir, key)
+        serve(host, port, data_dir, database, key)
     except CannotStart as error:
         typer.echo(f"The server cannot start: {error}", err=True)
         raise typer.Exit(1) from None

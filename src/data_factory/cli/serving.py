@@ -20,9 +20,10 @@ from data_factory.api.application import application
 from data_factory.api.bounded_http import BoundedHttp
 from data_factory.cli.credentials import announce, keep_key
 from data_factory.service.platform import Platform
-from data_factory.store.promises import StoreUnavailable
+from data_factory.store.postgresql import PostgresqlStore
+from data_factory.store.postgresql.database import prepare, shown
+from data_factory.store.promises import SchemaTooNew, StoreUnavailable
 from data_factory.store.sqlite import SqliteStore
-from data_factory.store.sqlite.database import SchemaTooNew
 from data_factory.store.sqlite.lock import DirectoryInUse, DirectoryLock
 
 log = logging.getLogger("data_factory.server")
@@ -37,30 +38,49 @@ class CannotStart(Exception):
     """The address, the data directory or its database cannot be used; the message says which and why."""
 
 
-def serve(host: str, port: int, data_dir: Path, key: str | None) -> None:
-    """Run the platform until SIGTERM or SIGINT. `key` is the admin key; without one the first start makes one.
+def serve(host: str, port: int, data_dir: Path, database: str | None, key: str | None) -> None:
+    """Run the platform until SIGTERM or SIGINT, on the PostgreSQL `database` if there is one, else in `data_dir`.
+
+    `key` is the admin key; without one the first start makes one.
 
     Raises:
         CannotStart: something that it needs cannot be had.
     """
     try:
         with _listening(host, port) as listener:
-            _run(listener, _address(listener, host), data_dir, key)
+            address = _address(listener, host)
+            if database is None:
+                _run_on_sqlite(listener, address, data_dir, key)
+            else:
+                _run_on_postgresql(listener, address, data_dir, database, key)
     except (OSError, DirectoryInUse, SchemaTooNew, StoreUnavailable) as error:
         raise CannotStart(str(error)) from error
 
 
-def _run(listener: socket.socket, address: str, data_dir: Path, key: str | None) -> None:
+def _run_on_sqlite(listener: socket.socket, address: str, data_dir: Path, key: str | None) -> None:
     lock = DirectoryLock(data_dir, address)
     try:
         store = SqliteStore(data_dir)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(Platform(store), listener, address, data_dir, key))
+            runner.run(_serve(Platform(store), listener, address, data_dir, key, str(data_dir)))
     finally:
         lock.release()
 
 
-async def _serve(platform: Platform, listener: socket.socket, address: str, data_dir: Path, key: str | None) -> None:
+def _run_on_postgresql(listener: socket.socket, address: str, data_dir: Path, url: str, key: str | None) -> None:
+    """Any number of processes may; the directory is only where the first one keeps the key that it makes."""
+
+    async def run() -> None:
+        await prepare(url)
+        await _serve(Platform(PostgresqlStore(url)), listener, address, data_dir, key, shown(url))
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(run())
+
+
+async def _serve(
+    platform: Platform, listener: socket.socket, address: str, data_dir: Path, key: str | None, kept_in: str
+) -> None:
     made = await platform.start(key, partial(keep_key, data_dir))
     if made is not None:
         typer.echo(f"Your API key, shown this once (and kept in {data_dir / 'admin-key'}):\n\n    {made}\n")
@@ -78,7 +98,7 @@ async def _serve(platform: Platform, listener: socket.socket, address: str, data
         timeout_keep_alive=KEEP_ALIVE_S,
     )
     http = _Server(config, platform)
-    log.info("Data Factory %s listens on %s, data in %s", version("data-factory"), address, data_dir)
+    log.info("Data Factory %s listens on %s, data in %s", version("data-factory"), address, kept_in)
     try:
         await http.serve(sockets=[listener])
     finally:

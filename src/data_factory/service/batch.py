@@ -59,13 +59,15 @@ class Effects(msgspec.Struct):
     """What others may be waiting for, once the transaction is kept.
 
     `claimable` says for each task how many claims may now find something; `ended` which job executions have ended;
-    `next_timer` the earliest new timer; `unfilled` the pipelines that have both free slots and waiting executions.
+    `next_timer` the earliest new timer; `unfilled` the pipelines that have both free slots and waiting executions;
+    `unseen` for each task how many claims found nothing because another transaction had it in its hands.
     """
 
-    claimable: Counter[str]
-    ended: list[str]
-    next_timer: int | None
-    unfilled: tuple[str, ...]
+    claimable: Counter[str] = msgspec.field(default_factory=Counter)
+    ended: list[str] = []
+    next_timer: int | None = None
+    unfilled: tuple[str, ...] = ()
+    unseen: Counter[str] = msgspec.field(default_factory=Counter)
 
 
 class Done(msgspec.Struct):
@@ -95,6 +97,8 @@ async def run_batch(
             if isinstance(chosen, list):
                 answers[index] = batch.claims.hand_out(command, chosen)
     await _save(transaction, world, now)
+    if batch.claims.in_vain:
+        await batch.claims.look_again(transaction)
     effects = batch.effects()
     return Done([batch.latest(answer) for answer in answers], effects)
 
@@ -157,6 +161,7 @@ class _Batch:
             ended=[row.id for row in executions if row.status in JOB_EXECUTION_ENDED],
             next_timer=min((timer for timer in timers if timer is not None), default=None),
             unfilled=self.unfilled,
+            unseen=self.claims.unseen,
         )
 
     # -- the commands

@@ -283,12 +283,11 @@ class Catalog:
             publication = await self._prepared(body, found) if found else None
             try:
                 return await publish(publication)
-            except GroundMoved:
-                continue
-            except BaseException:
+            except BaseException as error:
                 if found:
                     self._graphs.forget((id, found.version))
-                raise
+                if not isinstance(error, GroundMoved):
+                    raise
 
     async def _prepared(self, body: JobBody, ground: Ground) -> Publication:
         async with self._checking:

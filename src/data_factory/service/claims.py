@@ -40,7 +40,8 @@ def _waiting(row: TaskExecutionRecord) -> WaitingRecord:
 class Claims:
     """The claims of one transaction: each gets the oldest that wait for it, within each task's concurrency limit.
 
-    `overlooked` counts, by task, the claims that got nothing although more may be waiting than was looked at.
+    `overlooked` counts, by task, the claims that got nothing although more may be waiting than was looked at; `in_vain`
+    those that got nothing otherwise; `unseen` those of them that were wrong about it (see `look_again`).
     """
 
     def __init__(self, world: World, now: int, new_id: NewId) -> None:
@@ -54,12 +55,13 @@ class Claims:
         self._in_progress: Counter[str] = Counter()
         self._maybe_more: set[str] = set()
         self.overlooked: Counter[str] = Counter()
+        self.in_vain: Counter[str] = Counter()
+        self.unseen: Counter[str] = Counter()
 
     async def load(self, transaction: Transaction, claims: Sequence[Claim]) -> None:
         """What the claims may be given: what they were given before, and what waits, oldest first."""
-        pairs = {(task_id, claim.claim_id) for claim in claims if claim.claim_id for task_id in claim.task_ids}
-        if pairs:
-            await self._load_held(transaction, pairs)
+        for row in self._world.task_executions.now.values():
+            self._remember(row)
         await self._load_waiting(transaction, claims)
         limited = {
             id for claim in claims for id in claim.task_ids if id in self._world.tasks and self._world.limit_of(id)
@@ -86,7 +88,14 @@ class Claims:
             chosen.append(oldest.id)
         if not chosen:
             self.overlooked.update(id for id in claim.task_ids if self._may_have_more(id))
+            self.in_vain.update(id for id in claim.task_ids if not (self._may_have_more(id) or self._at_limit(id)))
         return chosen
+
+    async def look_again(self, transaction: Transaction) -> None:
+        """Find out, once everything is written, what waits although claims got nothing: another transaction had it in
+        its hands, and may yet let go of it without a word."""
+        waiting = await transaction.claimable_tasks(self.in_vain)
+        self.unseen = Counter({id: self.in_vain[id] for id in waiting})
 
     async def load_chosen(self, transaction: Transaction) -> None:
         """Read what was chosen."""
@@ -113,13 +122,6 @@ class Claims:
             )
             rows.put(held)
         return [rows.now[id] for id in chosen]
-
-    async def _load_held(self, transaction: Transaction, pairs: set[tuple[str, str]]) -> None:
-        rows = self._world.task_executions
-        stored = await transaction.claimed_task_executions(pairs)
-        rows.add(stored)
-        for row in stored:
-            self._remember(rows.now[row.id])
 
     def _remember(self, row: TaskExecutionRecord) -> None:
         if row.status == "IN_PROGRESS" and row.claim_id is not None:

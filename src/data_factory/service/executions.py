@@ -92,14 +92,17 @@ class Executions:
         Raises:
             NotFound: there is none.
         """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + wait
         with self._room.enter((id,)) as waiter:
             if presence is not None:
                 presence.attach(waiter)
             execution = await self._job_execution(account_id, id)
-            if wait <= 0 or execution.status in JOB_EXECUTION_ENDED:
-                return execution
-            await waiter.wait(wait)
-        return await self._job_execution(account_id, id)
+            woken = True
+            while woken and execution.status not in JOB_EXECUTION_ENDED and (left := deadline - clock()) > 0:
+                woken = await waiter.wait(left) and not (presence is not None and presence.gone)
+                execution = await self._job_execution(account_id, id)
+            return execution
 
     async def task_execution(self, account_id: str, id: str) -> TaskExecutionRecord:
         """A task execution.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from data_factory.model.errors import FieldError, Invalid, NotFound, Unauthorized
 from data_factory.model.ids import NewId
 from data_factory.model.records import AccountRecord, ApiKeyRecord, PipelineRecord
+from data_factory.service import news
 from data_factory.service.clock import Clock
 from data_factory.service.paging import Part
 from data_factory.store.promises import Store, Transaction
@@ -40,7 +41,8 @@ class Keys:
         self._clock = clock
         self._new_id = new_id
         self._callers: dict[str, Caller] = {}
-        self._revocations = 0
+        self._forgotten = 0
+        self._remembers = True
 
     async def prepare(self, fixed: str | None, keep: Keep | None = None) -> str | None:
         """Make the account, its default pipeline and its first key, if this is the first start.
@@ -49,7 +51,8 @@ class Keys:
         one, which is returned, now and never again. `keep` is given it before it counts: whoever dies in between has
         it already.
         """
-        return await self._store.write(lambda transaction: self._prepare(transaction, fixed, keep))
+        made, _ = await self._store.write(lambda transaction: self._prepare(transaction, fixed, keep), tell=_revoked)
+        return made
 
     async def caller(self, key: str) -> Caller:
         """Whose key this is.
@@ -60,15 +63,29 @@ class Keys:
         hash = _hash(key)
         caller = self._callers.get(hash)
         if caller is None:
-            revocations = self._revocations
+            forgotten = self._forgotten
             record = await self._store.read(lambda reads: reads.api_key_by_hash(hash))
             if record is None:
                 raise Unauthorized("The API key is not valid: it is not known, or it was revoked.")
             caller = Caller(record.account_id, record.id)
             # What was revoked while it was looked up must not be remembered.
-            if revocations == self._revocations and len(self._callers) < _REMEMBERED:
+            if self._remembers and forgotten == self._forgotten and len(self._callers) < _REMEMBERED:
                 self._callers[hash] = caller
         return caller
+
+    def forget(self, key_ids: Collection[str] | None = None) -> None:
+        """These keys, or all, may have been revoked: who comes with one is looked up again."""
+        self._forgotten += 1
+        self._callers = {
+            hash: caller
+            for hash, caller in self._callers.items()
+            if key_ids is not None and caller.key_id not in key_ids
+        }
+
+    def remember(self, may: bool) -> None:
+        """Whether callers may be remembered: not while nobody would tell that a key was revoked."""
+        self._remembers = may
+        self.forget()
 
     async def create(self, account_id: str, title: str) -> tuple[ApiKeyRecord, str]:
         """A new key, and its record.
@@ -100,27 +117,29 @@ class Keys:
             await transaction.revoke_api_key(account_id, id, self._clock())
             return record
 
-        record = await self._store.write(work)
-        self._revocations += 1
-        self._callers.pop(record.hash, None)
+        record = await self._store.write(work, tell=lambda record: news.of_revoked([record.id]))
+        self.forget([record.id])
         return record
 
-    def _prepare(self, transaction: Transaction, fixed: str | None, keep: Keep | None) -> Awaitable[str | None]:
-        async def work() -> str | None:
+    def _prepare(
+        self, transaction: Transaction, fixed: str | None, keep: Keep | None
+    ) -> Awaitable[tuple[str | None, Sequence[str]]]:
+        """The key that was made, and the ids of those that were revoked."""
+
+        async def work() -> tuple[str | None, Sequence[str]]:
             account = await transaction.first_account()
             first = account is None
             if account is None:
                 account = await self._first_account(transaction)
             if fixed is not None:
-                await self._set_environment_key(transaction, account.id, fixed)
-                return None
+                return None, await self._set_environment_key(transaction, account.id, fixed)
             if not first:
-                return None
+                return None, []
             record, key = self._made(account.id, "admin", PREFIX + secrets.token_urlsafe(32))
             await transaction.insert_api_key(record)
             if keep is not None:
                 keep(key)
-            return key
+            return key, []
 
         return work()
 
@@ -141,13 +160,15 @@ class Keys:
         )
         return account
 
-    async def _set_environment_key(self, transaction: Transaction, account_id: str, key: str) -> None:
+    async def _set_environment_key(self, transaction: Transaction, account_id: str, key: str) -> Sequence[str]:
         if await transaction.api_key_by_hash(_hash(key)) is not None:
-            return
-        for old in await transaction.api_keys_by_title(account_id, ENVIRONMENT):
+            return []
+        former = await transaction.api_keys_by_title(account_id, ENVIRONMENT)
+        for old in former:
             await transaction.revoke_api_key(account_id, old.id, self._clock())
         record, _ = self._made(account_id, ENVIRONMENT, key)
         await transaction.insert_api_key(record)
+        return [old.id for old in former]
 
     def _made(self, account_id: str, title: str, key: str) -> tuple[ApiKeyRecord, str]:
         record = ApiKeyRecord(
@@ -160,6 +181,10 @@ class Keys:
             revoked_at=None,
         )
         return record, key
+
+
+def _revoked(prepared: tuple[str | None, Sequence[str]]) -> Sequence[str]:
+    return news.of_revoked(prepared[1])
 
 
 def _hash(key: str) -> str:

@@ -15,16 +15,17 @@ from data_factory.service.dispatcher import Dispatcher
 from data_factory.service.executions import Executions
 from data_factory.service.graphs import Graphs
 from data_factory.service.keys import Keep, Keys
+from data_factory.service.membership import Membership
 from data_factory.service.timers import Timers
 from data_factory.service.waiting_room import WaitingRoom
 from data_factory.store.promises import Reads, Store
 
 log = logging.getLogger(__name__)
 
-SPARED_MS: Final = 10_000
-"""How long a worker is given, after a start, to be heard again: while the platform was down, it could not be."""
-
 RETRY_S: Final = 1.0
+
+LOOK_AGAIN_S: Final = 0.02
+"""When claims look again for what another transaction had in its hands: it has ended by then, or nearly so."""
 
 
 class Platform:
@@ -39,7 +40,6 @@ class Platform:
     def __init__(self, store: Store, clock: Clock | None = None, new_id: NewId | None = None) -> None:
         clock = clock or SteadyClock()
         self.new_id = new_id or IdMaker(clock)
-        self._clock = clock
         self.store = store
         self.room = WaitingRoom()
         graphs = Graphs()
@@ -48,12 +48,13 @@ class Platform:
         self.executions = Executions(store, self.dispatcher, self.room)
         self.catalog = Catalog(store, self.dispatcher, graphs, clock, self.new_id)
         self.keys = Keys(store, clock, self.new_id)
+        self._membership = Membership(store, clock, self.room, self.timers, self.keys)
         self._filling: set[asyncio.Task[None]] = set()
 
     async def start(self, fixed_key: str | None = None, keep: Keep | None = None) -> str | None:
         """Begin; returns the admin key that the very first start makes (see `Keys.prepare`)."""
+        await self.store.join(self._membership)
         made = await self.keys.prepare(fixed_key, keep)
-        await self.store.write(lambda transaction: transaction.spare_leases(self._clock(), SPARED_MS))
         if waiting := await self.store.read(_waiting_pipelines):
             await self.dispatcher.submit(FillSlots(tuple(waiting)))
         self.timers.start()
@@ -74,6 +75,8 @@ class Platform:
         for execution_id in effects.ended:
             self.room.wake(execution_id)
         self.timers.note(effects.next_timer)
+        for task_id, count in effects.unseen.items():
+            asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self.room.call, task_id, count)
         if effects.unfilled:
             self._fill_later(effects.unfilled)
 

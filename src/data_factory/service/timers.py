@@ -29,6 +29,8 @@ class Timers:
         self._clock = clock
         self._next: int | None = None
         self._earlier = asyncio.Event()
+        self._may_fire = asyncio.Event()
+        self._may_fire.set()
         self._loop: asyncio.Task[None] | None = None
 
     def note(self, at: int | None) -> None:
@@ -40,6 +42,15 @@ class Timers:
     def start(self) -> None:
         """Begin: first with what came due while nobody was looking."""
         self._loop = asyncio.create_task(self._run())
+
+    def pause(self) -> None:
+        """Fire nothing for now."""
+        self._may_fire.clear()
+
+    def resume(self) -> None:
+        """Go on: first with what came due meanwhile."""
+        self._may_fire.set()
+        self.note(self._clock())
 
     async def stop(self) -> None:
         """End the loop."""
@@ -57,6 +68,7 @@ class Timers:
     async def _run(self) -> None:
         while True:
             try:
+                await self._may_fire.wait()
                 await self.run_once()
                 await self._until_due()
             except Exception:  # whatever it is, time goes on

@@ -118,8 +118,12 @@ class WaitingRoom:
         for waiter in list(self._waiters.get(topic, ())):
             waiter.wake()
 
+    def wake_everybody(self) -> None:
+        """Anything may have happened."""
+        for topic in list(self._waiters):
+            self.wake(topic)
+
     def close(self) -> None:
         """Everybody is sent home: who waits is answered now, and nobody waits any more."""
         self.closed = True
-        for topic in list(self._waiters):
-            self.wake(topic)
+        self.wake_everybody()

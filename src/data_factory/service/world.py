@@ -124,30 +124,28 @@ class World:
     # -- loading
 
     async def load(self, commands: Sequence[Command], now: int) -> None:
-        """Load the rows that the commands touch, a statement a kind of row."""
+        """Load the rows that the commands touch, a statement a kind of row, in the order in which a transaction may
+        hold them: pipelines, job executions, task executions."""
         launches = [command for command in commands if isinstance(command, Launch)]
         reports = [command for command in commands if isinstance(command, Report)]
-        cancels = [command for command in commands if isinstance(command, Cancel)]
-        await self._load_idempotency(launches)
-        await self._load_reported(reports)
+        claims = [command for command in commands if isinstance(command, Claim)]
         for command in commands:
-            match command:
-                case FireTimers(limit=limit):
-                    await self._load_due(now, limit)
-                case Resize(pipeline=pipeline):
-                    self.pipelines[pipeline.id] = pipeline
-        stopped = {cancel.id for cancel in cancels} | {id for _, kind, id in self.due if kind == JOB}
-        await self._load_executions(stopped)
-        if stopped:
-            self.task_executions.add(await self._transaction.active_task_executions(stopped))
-        job_ids = {launch.job_id for launch in launches}
-        if job_ids:
-            self.jobs = {job.id: job for job in await self._transaction.jobs_by_id(job_ids)}
-        filled = {id for command in commands if isinstance(command, FillSlots) for id in command.pipeline_ids}
-        await self._load_pipelines(filled)
+            if isinstance(command, FireTimers):
+                await self._look_for_due(now, command.limit)
+        await self._load_idempotency(launches)
+        await self._load_jobs(launches)
+        due = {kind: {id for _, each, id in self.due if each == kind} for kind in (TASK, JOB)}
+        stopped = {command.id for command in commands if isinstance(command, Cancel)} | due[JOB]
+        touched = stopped | {record.resource_id for record in self.idempotency.values()}
+        ending = {report.id for report in reports if report.status not in ("IN_PROGRESS", "SCHEDULED")} | due[TASK]
+        await self._load_pipelines(commands, ending, touched)
+        await self._load_executions(touched)
+        held = {report.id for report in reports} | due[TASK]
+        held |= await self._active_ids(stopped) | await self._claimed_ids(claims)
+        await self._load_task_executions(held, ending)
         await self.load_graphs(())
         await self._load_results(reports)
-        await self._load_tasks({id for command in commands if isinstance(command, Claim) for id in command.task_ids})
+        await self._load_tasks({id for claim in claims for id in claim.task_ids})
 
     async def load_pending(self, ids: Iterable[str]) -> None:
         """Executions that wait, with all that starting them needs."""
@@ -163,26 +161,10 @@ class World:
         if wanted:
             self._graphs |= await self._graphs_kept.load(self._transaction, wanted)
 
-    async def _load_idempotency(self, launches: Iterable[Launch]) -> None:
-        pairs = {(launch.account_id, launch.idempotency.key) for launch in launches if launch.idempotency}
-        if pairs:
-            records = await self._transaction.idempotency_keys(pairs)
-            self.idempotency = {(record.account_id, record.key): record for record in records}
-            await self._load_executions({record.resource_id for record in records})
-
-    async def _load_reported(self, reports: Iterable[Report]) -> None:
-        ids = {report.id for report in reports}
-        if ids:
-            self.task_executions.add(await self._transaction.task_executions_by_id(ids))
-            ending = {report.id for report in reports if report.status not in ("IN_PROGRESS", "SCHEDULED")}
-            rows = (self.task_executions.now[id] for id in ending & self.task_executions.now.keys())
-            await self._load_executions({row.job_execution_id for row in rows if row.status == "IN_PROGRESS"})
-
-    async def _load_due(self, now: int, limit: int) -> None:
+    async def _look_for_due(self, now: int, limit: int) -> None:
+        """What seems to be due, in the order in which it came due."""
         tasks = await self._transaction.due_task_executions(now, limit)
         jobs = await self._transaction.due_job_executions(now, limit)
-        self.task_executions.add(tasks)
-        self.executions.add(jobs)
         due = [(row.timer_at, TASK, row.id) for row in tasks if row.timer_at is not None]
         ends = [(row.deadline_at, JOB, row.id) for row in jobs if row.deadline_at is not None]
         # Of a kind of which there is more, what comes after the last one is not known: no further than that, then.
@@ -190,21 +172,61 @@ class World:
         self.due_until = min(last, default=(now, JOB))
         self.due = sorted(one for one in due + ends if one[:2] <= self.due_until)
         self.more_due = bool(last)
-        await self._load_executions({row.job_execution_id for row in tasks})
+
+    async def _load_idempotency(self, launches: Iterable[Launch]) -> None:
+        pairs = {(launch.account_id, launch.idempotency.key) for launch in launches if launch.idempotency}
+        if pairs:
+            records = await self._transaction.idempotency_keys(pairs)
+            self.idempotency = {(record.account_id, record.key): record for record in records}
+
+    async def _load_jobs(self, launches: Iterable[Launch]) -> None:
+        job_ids = {launch.job_id for launch in launches}
+        if job_ids:
+            self.jobs = {job.id: job for job in await self._transaction.jobs_by_id(job_ids)}
+
+    async def _load_pipelines(
+        self, commands: Iterable[Command], task_execution_ids: set[str], job_execution_ids: set[str]
+    ) -> None:
+        """The pipelines of what starts or ends, and how much of each runs. From here on we are alone with them."""
+        wanted = {job.pipeline_id for job in self.jobs.values()}
+        for command in commands:
+            match command:
+                case FillSlots(pipeline_ids=ids):
+                    wanted.update(ids)
+                case Resize(pipeline=pipeline):
+                    wanted.add(pipeline.id)
+        if task_execution_ids or job_execution_ids:
+            wanted.update(await self._transaction.pipelines_of(task_execution_ids, job_execution_ids))
+        if wanted:
+            self.pipelines = {row.id: row for row in await self._transaction.pipelines_by_id(wanted)}
+            self._running_read = await self._transaction.running_counts(wanted)
 
     async def _load_executions(self, ids: set[str]) -> None:
         missing = ids - self.executions.now.keys()
         if missing:
             self.executions.add(await self._transaction.job_executions_by_id(missing))
 
-    async def _load_pipelines(self, ids: set[str]) -> None:
-        wanted = {row.pipeline_id for row in self.executions.now.values()}
-        wanted |= {job.pipeline_id for job in self.jobs.values()} | ids
-        missing = wanted - self.pipelines.keys()
-        if missing:
-            self.pipelines |= {row.id: row for row in await self._transaction.pipelines_by_id(missing)}
-        if self.pipelines:
-            self._running_read = await self._transaction.running_counts(self.pipelines)
+    async def _active_ids(self, job_execution_ids: set[str]) -> set[str]:
+        if not job_execution_ids:
+            return set()
+        return {row.id for row in await self._transaction.active_task_executions(job_execution_ids)}
+
+    async def _claimed_ids(self, claims: Iterable[Claim]) -> set[str]:
+        """What the claims were given before."""
+        pairs = {(task_id, claim.claim_id) for claim in claims if claim.claim_id for task_id in claim.task_ids}
+        if not pairs:
+            return set()
+        return {row.id for row in await self._transaction.claimed_task_executions(pairs)}
+
+    async def _load_task_executions(self, ids: set[str], ending: set[str]) -> None:
+        """These task executions, and the job executions of those that may end."""
+        if not ids:
+            return
+        rows = await self._transaction.task_executions_by_id(ids)
+        self.task_executions.add(rows)
+        await self._load_executions(
+            {row.job_execution_id for row in rows if row.id in ending and row.status not in TASK_EXECUTION_ENDED}
+        )
 
     def _graph_of(self, execution_id: str) -> Graph | None:
         """The graph of an execution, of those that are loaded."""

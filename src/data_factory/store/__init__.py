@@ -1,1 +1,1 @@
-"""Where it is kept. `promises` says what a store does; `sqlite` does it in one file."""
+"""Where it is kept. `promises` says what a store does; `sqlite` does it in one file, `postgresql` in a database."""

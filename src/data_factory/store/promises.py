@@ -8,7 +8,7 @@ wherever its connection lives: the verbs below are the only awaits in it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from data_factory.model.errors import Unavailable
 from data_factory.model.records import (
@@ -27,6 +27,9 @@ from data_factory.model.records import (
 T = TypeVar("T")
 Pair = tuple[str, str]
 
+LONGEST_LINE: Final = 7_900
+"""How many bytes a line of news may have."""
+
 
 class StoreUnavailable(Unavailable):
     """The store cannot be written to at the moment: try again."""
@@ -38,6 +41,10 @@ class StaleWrite(Exception):
 
 class ImpossibleWrite(Exception):
     """A write would break a rule of the data (see the migrations): nothing of the transaction is kept."""
+
+
+class SchemaTooNew(Exception):
+    """The data was written by a newer version of Data Factory; this one cannot use it."""
 
 
 class Slice(Protocol):
@@ -104,7 +111,13 @@ class Reads(Protocol):
 
 
 class Transaction(Reads, Protocol):
-    """What can be done in one transaction. Rows that are read for a change stay as read until it ends."""
+    """What can be done in one transaction.
+
+    Pipelines, job executions and task executions that are read by their ids stay as read until it ends, as do those
+    that are pending or claimable; the other verbs say what there is to be read. So that transactions never wait for
+    each other in a circle, all pipelines come first, then job executions of these pipelines, then all task executions
+    at once. Who holds a pipeline is alone in starting and ending its job executions.
+    """
 
     async def write_nothing_new(self) -> None:
         """Write something that nobody sees, to find out whether anything can be kept."""
@@ -113,6 +126,10 @@ class Transaction(Reads, Protocol):
     async def insert_account(self, account: AccountRecord) -> None: ...
     async def insert_api_key(self, key: ApiKeyRecord) -> None: ...
     async def revoke_api_key(self, account_id: str, id: str, now: int) -> None: ...
+    async def pipelines_of(self, task_execution_ids: Iterable[str], job_execution_ids: Iterable[str]) -> list[str]:
+        """The ids of the pipelines that these executions belong to, which never changes."""
+        ...
+
     async def insert_pipeline(self, pipeline: PipelineRecord) -> None: ...
     async def update_pipelines(self, pipelines: Sequence[PipelineRecord]) -> None: ...
     async def insert_task(self, task: TaskRecord) -> None: ...
@@ -162,12 +179,17 @@ class Transaction(Reads, Protocol):
         """Those that wait for a worker, oldest first: of each task as many as are wanted."""
         ...
 
+    async def claimable_tasks(self, task_ids: Iterable[str]) -> list[str]:
+        """Those of these tasks of which something waits for a worker, be it in the hands of another transaction."""
+        ...
+
     async def claimed_task_executions(self, pairs: Iterable[Pair]) -> list[TaskExecutionRecord]:
         """What is held under a claim: `pairs` of task id and claim id."""
         ...
 
     async def in_progress_counts(self, task_ids: Iterable[str]) -> dict[str, int]:
-        """How many executions of each task are held by workers, counted from the rows."""
+        """How many executions of each task are held by workers, counted from the rows. Until the transaction ends,
+        nobody else counts them."""
         ...
 
     async def due_task_executions(self, now: int, limit: int) -> list[TaskExecutionRecord]: ...
@@ -189,11 +211,44 @@ class Transaction(Reads, Protocol):
         ...
 
 
+class Member(Protocol):
+    """One of the processes that work on one store."""
+
+    async def arrive_first(self) -> None:
+        """Nobody else is here, and nobody will be until this returns."""
+        ...
+
+    def hear(self, news: str) -> None:
+        """What another one has told."""
+        ...
+
+    def lose(self) -> None:
+        """From now on the others may not be heard."""
+        ...
+
+    def come_back(self) -> None:
+        """They are heard again; what they told meanwhile is lost."""
+        ...
+
+
 class Store(Protocol):
     """A place where everything is kept."""
 
-    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def join(self, member: Member) -> None:
+        """Join the processes that work on this store, and hear from now on what they tell.
+
+        Raises:
+            StoreUnavailable: they cannot be reached.
+        """
+        ...
+
+    async def write(
+        self, work: Callable[[Transaction], Awaitable[T]], tell: Callable[[T], Sequence[str]] | None = None
+    ) -> T:
         """Run `work` in one transaction; when this returns, what it wrote survives a power cut.
+
+        It may be run again from its beginning when another transaction was in its way. `tell` says what the other
+        processes on this store are told of its result, once it is kept: lines of at most `LONGEST_LINE` bytes.
 
         Raises:
             StoreUnavailable: it could not be kept; nothing of it was. The same work may succeed later.

@@ -6,12 +6,12 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from data_factory.store.promises import Reads, StoreUnavailable, Transaction
+from data_factory.store.promises import Member, Reads, StoreUnavailable, Transaction
 from data_factory.store.sqlite.database import FILE_NAME, connect, connect_reader
 from data_factory.store.sqlite.failures import meaning_of
 from data_factory.store.sqlite.transaction import SqliteTransaction, run_now
@@ -53,7 +53,15 @@ class SqliteStore:
         """How many statements the writer has run: what a benchmark counts."""
         return self._transaction.statements_run
 
-    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def join(self, member: Member) -> None:
+        """The only process that works on this file: nobody tells it anything."""
+        await member.arrive_first()
+
+    async def write(
+        self,
+        work: Callable[[Transaction], Awaitable[T]],
+        tell: Callable[[T], Sequence[str]] | None = None,  # noqa: ARG002 - there is nobody to tell
+    ) -> T:
         """Run `work` in the writer's thread, in a transaction of its own."""
         self._refuse_if_closed()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from data_factory.store.promises import SchemaTooNew
 from data_factory.store.sqlite.statements import migrations
 
 FILE_NAME: Final = "data-factory.sqlite"
@@ -19,10 +20,6 @@ _PRAGMAS: Final = (
     "PRAGMA temp_store = MEMORY",
     "PRAGMA journal_size_limit = 67108864",
 )
-
-
-class SchemaTooNew(Exception):
-    """The data was written by a newer version of Data Factory; this one cannot use it."""
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -130,6 +130,10 @@ class SqliteTransaction:
     async def pipelines_of_account(self, account_id: str, part: Slice) -> list[PipelineRecord]:
         return self._listed(PipelineRecord, "pipelines_of_account", part, account_id=account_id)
 
+    async def pipelines_of(self, task_execution_ids: Iterable[str], job_execution_ids: Iterable[str]) -> list[str]:
+        ids = {"task_execution_ids": _array(task_execution_ids), "job_execution_ids": _array(job_execution_ids)}
+        return [id for (id,) in self._execute("pipelines_of", **ids)]
+
     async def insert_pipeline(self, pipeline: PipelineRecord) -> None:
         self._execute("insert_pipeline", **_as_dict(pipeline))
 
@@ -235,6 +239,9 @@ class SqliteTransaction:
 
     async def claimable_task_executions(self, wanted: Mapping[str, int]) -> list[WaitingRecord]:
         return self._all(WaitingRecord, "claimable_task_executions", wanted=_array(wanted.items()))
+
+    async def claimable_tasks(self, task_ids: Iterable[str]) -> list[str]:
+        return [id for (id,) in self._execute("claimable_tasks", task_ids=_array(task_ids))]
 
     async def claimed_task_executions(self, pairs: Iterable[Pair]) -> list[TaskExecutionRecord]:
         return self._all(TaskExecutionRecord, "claimed_task_executions", pairs=_array(pairs))

@@ -53,6 +53,12 @@ SELECT e.id, oldest.queue_id, length(e.input) AS size
 FROM oldest JOIN task_executions AS e ON e.seq = oldest.seq
 ORDER BY e.seq;
 
+-- name: claimable_tasks
+SELECT w.value FROM json_each(:task_ids) AS w WHERE EXISTS (
+    SELECT 1 FROM task_executions AS r
+    WHERE r.task_id = w.value AND r.status = 'SCHEDULED' AND r.available_at IS NULL
+);
+
 -- name: claimed_task_executions
 -- What a claim request was given before: `pairs` is [[task_id, claim_id], …].
 SELECT t.* FROM json_each(:pairs) AS p

@@ -1,0 +1,63 @@
+"""What the processes on one store tell each other: whom to wake, when to look at the clock, which keys have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final, TypeVar
+
+import msgspec
+
+from data_factory.service.batch import Effects
+
+T = TypeVar("T")
+
+_A_LINE: Final = 150
+"""How many ids fit into a line, with a number each."""
+
+
+class News(msgspec.Struct, frozen=True, omit_defaults=True, rename={"claimable": "c", "ended": "e", "next_timer": "t"}):
+    """A line of news. `claimable` and `ended` as in `Effects`; `revoked` are the ids of API keys."""
+
+    claimable: dict[str, int] = {}
+    ended: tuple[str, ...] = ()
+    next_timer: int | None = None
+    revoked: tuple[str, ...] = ()
+
+    def line(self) -> str:
+        """The news as they are told."""
+        return msgspec.json.encode(self).decode()
+
+
+read: Final = msgspec.json.Decoder(News).decode
+
+
+def of_effects(effects: Effects) -> list[str]:
+    """What a transaction has done, for those who wait elsewhere; nothing when nobody can be waiting for it.
+
+    >>> of_effects(Effects(ended=["1"], next_timer=7))
+    ['{"e":["1"],"t":7}']
+    >>> of_effects(Effects())
+    []
+    """
+    lines = [News(claimable=dict(part)) for part in _parts(effects.claimable.items())]
+    lines += [News(ended=part) for part in _parts(effects.ended)]
+    if effects.next_timer is not None:
+        last = lines.pop() if lines else News()
+        lines.append(msgspec.structs.replace(last, next_timer=effects.next_timer))
+    return [news.line() for news in lines]
+
+
+def of_revoked(ids: Sequence[str]) -> list[str]:
+    """API keys that are not valid any more.
+
+    >>> of_revoked(["1"])
+    ['{"revoked":["1"]}']
+    """
+    return [News(revoked=part).line() for part in _parts(ids)]
+
+
+def _parts(values: Iterable[T]) -> Iterator[tuple[T, ...]]:
+    left = iter(values)
+    while part := tuple(islice(left, _A_LINE)):
+        yield part

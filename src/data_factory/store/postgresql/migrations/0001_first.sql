@@ -1,0 +1,192 @@
+-- The first schema, with the same columns, keys and checks as SQLite's. Times are milliseconds since the epoch, UTC.
+-- Payloads are JSON text: `jsonb` would round big integers and change the order of members.
+-- `seq` is the order in which rows were made, which is what FIFO means here: ids carry a clock, and clocks jump. A job
+-- execution is made by one who holds its pipeline, so within a pipeline that is the order of commits too.
+
+CREATE TABLE accounts (
+    id          text COLLATE "C" PRIMARY KEY CHECK (length(id) = 24),
+    title       text NOT NULL,
+    created_at  bigint NOT NULL
+);
+
+CREATE TABLE api_keys (
+    seq         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id          text COLLATE "C" NOT NULL UNIQUE CHECK (length(id) = 24),
+    account_id  text COLLATE "C" NOT NULL REFERENCES accounts (id),
+    title       text NOT NULL,
+    prefix      text NOT NULL,
+    hash        text COLLATE "C" NOT NULL CHECK (length(hash) = 64),
+    created_at  bigint NOT NULL,
+    revoked_at  bigint
+);
+-- A key that was revoked may be given again: the environment may name an older one.
+CREATE UNIQUE INDEX api_keys_hash ON api_keys (hash) WHERE revoked_at IS NULL;
+CREATE INDEX api_keys_of_account ON api_keys (account_id, seq) WHERE revoked_at IS NULL;
+
+CREATE TABLE pipelines (
+    seq         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id          text COLLATE "C" NOT NULL UNIQUE CHECK (length(id) = 24),
+    account_id  text COLLATE "C" NOT NULL REFERENCES accounts (id),
+    title       text NOT NULL,
+    slots       integer NOT NULL CHECK (slots >= 1),
+    is_default  integer NOT NULL CHECK (is_default IN (0, 1)),
+    created_at  bigint NOT NULL,
+    updated_at  bigint NOT NULL
+);
+CREATE INDEX pipelines_of_account ON pipelines (account_id, seq);
+CREATE UNIQUE INDEX pipelines_default ON pipelines (account_id) WHERE is_default = 1;
+
+CREATE TABLE tasks (
+    seq         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id          text COLLATE "C" NOT NULL UNIQUE CHECK (length(id) = 24),
+    account_id  text COLLATE "C" NOT NULL REFERENCES accounts (id),
+    key         text COLLATE "C" NOT NULL CHECK (key <> ''),
+    definition  text NOT NULL,
+    created_at  bigint NOT NULL,
+    updated_at  bigint NOT NULL,
+    deleted_at  bigint
+);
+CREATE UNIQUE INDEX tasks_key ON tasks (account_id, key) WHERE deleted_at IS NULL;
+CREATE INDEX tasks_of_account ON tasks (account_id, seq) WHERE deleted_at IS NULL;
+
+CREATE TABLE jobs (
+    seq         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id          text COLLATE "C" NOT NULL UNIQUE CHECK (length(id) = 24),
+    account_id  text COLLATE "C" NOT NULL REFERENCES accounts (id),
+    key         text COLLATE "C" NOT NULL CHECK (key <> ''),
+    title       text NOT NULL,
+    status      text COLLATE "C" NOT NULL CHECK (status IN ('DRAFT', 'ACTIVE', 'INACTIVE')),
+    pipeline_id text COLLATE "C" NOT NULL REFERENCES pipelines (id),
+    version     integer NOT NULL CHECK (version >= 1),
+    created_at  bigint NOT NULL,
+    updated_at  bigint NOT NULL,
+    UNIQUE (account_id, key)
+);
+CREATE INDEX jobs_of_account ON jobs (account_id, seq);
+
+-- A publication is never changed: a running execution keeps the version that it started with.
+CREATE TABLE job_versions (
+    job_id      text COLLATE "C" NOT NULL REFERENCES jobs (id),
+    version     integer NOT NULL CHECK (version >= 1),
+    definition  text NOT NULL,
+    task_ids    text NOT NULL,
+    created_at  bigint NOT NULL,
+    PRIMARY KEY (job_id, version)
+);
+
+-- Which tasks the present version of each job names.
+CREATE TABLE job_tasks (
+    job_id      text COLLATE "C" NOT NULL REFERENCES jobs (id),
+    task_id     text COLLATE "C" NOT NULL REFERENCES tasks (id),
+    PRIMARY KEY (task_id, job_id)
+);
+CREATE INDEX job_tasks_of_job ON job_tasks (job_id);
+
+CREATE TABLE job_executions (
+    seq             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id              text COLLATE "C" NOT NULL UNIQUE CHECK (length(id) = 24),
+    account_id      text COLLATE "C" NOT NULL,
+    job_id          text COLLATE "C" NOT NULL,
+    job_version     integer NOT NULL,
+    job_account_id  text COLLATE "C" NOT NULL,
+    pipeline_id     text COLLATE "C" NOT NULL,
+    status          text COLLATE "C" NOT NULL CHECK (status IN
+        ('PENDING', 'RUNNING', 'COMPLETED', 'USER_ERROR', 'FAILED', 'TERMINATED', 'TIMEDOUT')),
+    origin          text NOT NULL,
+    launched_by     text NOT NULL,
+    created_at      bigint NOT NULL,
+    started_at      bigint,
+    ended_at        bigint,
+    deadline_at     bigint,
+    title           text NOT NULL,
+    failure         text,
+    input           text NOT NULL,
+    output          text NOT NULL,
+    CHECK ((ended_at IS NULL) = (status IN ('PENDING', 'RUNNING'))),
+    CHECK (status <> 'RUNNING' OR started_at IS NOT NULL),
+    CHECK (status <> 'PENDING' OR started_at IS NULL),
+    CHECK (status = 'RUNNING' OR deadline_at IS NULL)
+);
+CREATE INDEX job_executions_of_account ON job_executions (account_id, seq);
+CREATE INDEX job_executions_of_job ON job_executions (job_id, seq);
+CREATE INDEX job_executions_waiting ON job_executions (pipeline_id, seq) WHERE status = 'PENDING';
+CREATE INDEX job_executions_in_slots ON job_executions (pipeline_id) WHERE status = 'RUNNING';
+CREATE INDEX job_executions_deadline ON job_executions (deadline_at) WHERE deadline_at IS NOT NULL;
+
+CREATE TABLE task_executions (
+    seq              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id               text COLLATE "C" NOT NULL UNIQUE CHECK (length(id) = 24),
+    account_id       text COLLATE "C" NOT NULL,
+    job_execution_id text COLLATE "C" NOT NULL,
+    task_id          text COLLATE "C" NOT NULL,
+    path             text COLLATE "C" NOT NULL CHECK (path <> ''),
+    attempt          integer NOT NULL CHECK (attempt >= 1),
+    status           text COLLATE "C" NOT NULL CHECK (status IN
+        ('SCHEDULED', 'IN_PROGRESS', 'COMPLETED', 'COMPLETED_WITH_ERRORS', 'FAILED', 'FAILED_WITH_TERMINAL_ERROR',
+         'TIMED_OUT', 'CANCELED', 'SKIPPED')),
+    worker_id        text,
+    claim_id         text COLLATE "C",
+    lease            text COLLATE "C",
+    lease_ms         bigint,
+    lease_expires_at bigint,
+    created_at       bigint NOT NULL,
+    updated_at       bigint NOT NULL,
+    available_at     bigint,
+    poll_timeout_at  bigint,
+    started_at       bigint,
+    timeout_at       bigint,
+    ended_at         bigint,
+    timer_at         bigint,
+    failure          text,
+    warning          text,
+    progress         text,
+    input            text NOT NULL,
+    output           text NOT NULL,
+    UNIQUE (job_execution_id, path, attempt),
+    CHECK ((ended_at IS NULL) = (status IN ('SCHEDULED', 'IN_PROGRESS'))),
+    CHECK ((status = 'IN_PROGRESS') = (lease_expires_at IS NOT NULL)),
+    CHECK (status <> 'IN_PROGRESS' OR (lease IS NOT NULL AND lease_ms IS NOT NULL AND started_at IS NOT NULL)),
+    CHECK (status <> 'SCHEDULED' OR (lease IS NULL AND claim_id IS NULL AND started_at IS NULL)),
+    CHECK (status = 'SCHEDULED' OR (available_at IS NULL AND poll_timeout_at IS NULL)),
+    CHECK (status = 'IN_PROGRESS' OR timeout_at IS NULL),
+    -- Whatever comes due has a timer, and nothing else has: without it, it would be stuck for ever.
+    CHECK ((timer_at IS NULL) = (coalesce(available_at, poll_timeout_at, lease_expires_at, timeout_at) IS NULL))
+);
+CREATE INDEX task_executions_claimable ON task_executions (task_id, seq)
+    WHERE status = 'SCHEDULED' AND available_at IS NULL;
+CREATE INDEX task_executions_claimed ON task_executions (task_id, claim_id) WHERE status = 'IN_PROGRESS';
+CREATE INDEX task_executions_timer ON task_executions (timer_at) WHERE timer_at IS NOT NULL;
+
+CREATE TABLE idempotency_keys (
+    account_id   text COLLATE "C" NOT NULL,
+    key          text COLLATE "C" NOT NULL,
+    fingerprint  text NOT NULL,
+    resource_id  text COLLATE "C" NOT NULL,
+    created_at   bigint NOT NULL,
+    PRIMARY KEY (account_id, key)
+);
+CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
+
+-- The last commit of each writer of each process, so that one whose COMMIT was not answered can find out.
+CREATE TABLE commits (
+    writer  text COLLATE "C" PRIMARY KEY,
+    number  bigint NOT NULL,
+    at      timestamptz NOT NULL
+) WITH (fillfactor = 50);
+
+-- Terminal is terminal, whatever the code above believes.
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE check_violation USING MESSAGE = TG_ARGV[0];
+END
+$$;
+CREATE TRIGGER job_executions_terminal BEFORE UPDATE OF status ON job_executions
+    FOR EACH ROW WHEN (OLD.ended_at IS NOT NULL)
+    EXECUTE FUNCTION refuse_change('a job execution that has ended does not change');
+CREATE TRIGGER task_executions_terminal BEFORE UPDATE OF status ON task_executions
+    FOR EACH ROW WHEN (OLD.ended_at IS NOT NULL)
+    EXECUTE FUNCTION refuse_change('a task execution that has ended does not change');
+
+-- These change all the time: their dead rows are cleared away sooner than the defaults would.
+ALTER TABLE job_executions SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
+ALTER TABLE task_executions SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);

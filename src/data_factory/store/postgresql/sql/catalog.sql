@@ -1,0 +1,160 @@
+-- name: insert_account
+INSERT INTO accounts (id, title, created_at) VALUES (:id, :title, :created_at);
+
+-- name: first_account
+SELECT * FROM accounts ORDER BY created_at, id LIMIT 1;
+
+-- name: hold_accounts
+-- Of processes that start together on an empty database, one makes the first account and the others find it.
+LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: insert_api_key
+INSERT INTO api_keys (id, account_id, title, prefix, hash, created_at, revoked_at)
+VALUES (:id, :account_id, :title, :prefix, :hash, :created_at, :revoked_at);
+
+-- name: revoke_api_key
+UPDATE api_keys SET revoked_at = :now WHERE id = :id AND account_id = :account_id AND revoked_at IS NULL;
+
+-- name: api_key_by_hash
+SELECT * FROM api_keys WHERE hash = :hash AND revoked_at IS NULL;
+
+-- name: api_key
+SELECT * FROM api_keys WHERE id = :id AND account_id = :account_id AND revoked_at IS NULL;
+
+-- name: api_keys_by_title
+SELECT * FROM api_keys WHERE account_id = :account_id AND title = :title AND revoked_at IS NULL;
+
+-- name: api_keys_of_account
+SELECT * FROM api_keys
+WHERE account_id = :account_id AND revoked_at IS NULL
+    AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
+        ELSE (SELECT seq FROM api_keys WHERE id = :cursor AND account_id = :account_id) END
+ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+
+-- name: insert_pipeline
+INSERT INTO pipelines (id, account_id, title, slots, is_default, created_at, updated_at)
+VALUES (:id, :account_id, :title, :slots, :is_default, :created_at, :updated_at);
+
+-- name: update_pipelines
+UPDATE pipelines AS p SET title = n.title, slots = n.slots, updated_at = n.updated_at
+FROM unnest(:id::text[], :title::text[], :slots::integer[], :updated_at::bigint[]) AS n (id, title, slots, updated_at)
+WHERE p.id = n.id;
+
+-- name: pipelines_by_id
+SELECT * FROM pipelines WHERE id = ANY (:ids::text[]);
+
+-- name: hold_pipelines_by_id
+SELECT * FROM pipelines WHERE id = ANY (:ids::text[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: default_pipeline
+SELECT * FROM pipelines WHERE account_id = :account_id AND is_default = 1;
+
+-- name: pipelines_of_account
+SELECT * FROM pipelines
+WHERE account_id = :account_id
+    AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
+        ELSE (SELECT seq FROM pipelines WHERE id = :cursor AND account_id = :account_id) END
+ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+
+-- name: insert_task
+INSERT INTO tasks (id, account_id, key, definition, created_at, updated_at, deleted_at)
+VALUES (:id, :account_id, :key, :definition, :created_at, :updated_at, :deleted_at);
+
+-- name: update_task
+UPDATE tasks SET key = :key, definition = :definition, updated_at = :updated_at, deleted_at = :deleted_at
+WHERE id = :id AND deleted_at IS NULL;
+
+-- name: tasks_by_id
+-- Deleted ones too: a running execution may still need them.
+SELECT * FROM tasks WHERE id = ANY (:ids::text[]);
+
+-- name: tasks_by_key
+SELECT * FROM tasks WHERE account_id = :account_id AND key = ANY (:keys::text[]) AND deleted_at IS NULL;
+
+-- name: hold_tasks_by_key
+-- A job that is published names them: nobody deletes them meanwhile (see `hold_task`), whatever else happens to them.
+SELECT * FROM tasks WHERE account_id = :account_id AND key = ANY (:keys::text[]) AND deleted_at IS NULL
+ORDER BY id FOR KEY SHARE;
+
+-- name: hold_task
+-- It may be deleted: nobody publishes a job that names it meanwhile.
+SELECT id FROM tasks WHERE id = :task_id FOR UPDATE;
+
+-- name: tasks_of_account
+SELECT * FROM tasks
+WHERE account_id = :account_id AND deleted_at IS NULL
+    AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
+        ELSE (SELECT seq FROM tasks WHERE id = :cursor AND account_id = :account_id) END
+ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+
+-- name: insert_job
+INSERT INTO jobs (id, account_id, key, title, status, pipeline_id, version, created_at, updated_at)
+VALUES (:id, :account_id, :key, :title, :status, :pipeline_id, :version, :created_at, :updated_at);
+
+-- name: update_job
+UPDATE jobs SET key = :key, title = :title, status = :status, pipeline_id = :pipeline_id, version = :version,
+    updated_at = :updated_at
+WHERE id = :id AND version = :version - 1;
+
+-- name: insert_job_version
+INSERT INTO job_versions (job_id, version, definition, task_ids, created_at)
+VALUES (:job_id, :version, :definition, :task_ids, :created_at);
+
+-- name: delete_job_tasks
+DELETE FROM job_tasks WHERE job_id = :job_id;
+
+-- name: insert_job_tasks
+INSERT INTO job_tasks (job_id, task_id) SELECT :job_id, unnest(:task_ids::text[]);
+
+-- name: jobs_by_id
+SELECT * FROM jobs WHERE id = ANY (:ids::text[]);
+
+-- name: job_by_key
+SELECT * FROM jobs WHERE account_id = :account_id AND key = :key;
+
+-- name: jobs_using_task
+SELECT j.* FROM job_tasks AS u JOIN jobs AS j ON j.id = u.job_id WHERE u.task_id = :task_id ORDER BY j.seq LIMIT 10;
+
+-- name: jobs_of_account
+SELECT * FROM jobs
+WHERE account_id = :account_id
+    AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
+        ELSE (SELECT seq FROM jobs WHERE id = :cursor AND account_id = :account_id) END
+ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+
+-- name: job_versions
+SELECT v.* FROM unnest(:job_ids::text[], :versions::integer[]) AS p (job_id, version)
+JOIN job_versions AS v ON v.job_id = p.job_id AND v.version = p.version;
+
+-- name: insert_idempotency_keys
+INSERT INTO idempotency_keys (account_id, key, fingerprint, resource_id, created_at)
+SELECT * FROM unnest(
+    :account_id::text[], :key::text[], :fingerprint::text[], :resource_id::text[], :created_at::bigint[]
+);
+
+-- name: forget_idempotency_keys
+-- One process at a time is enough, so rows that another is forgetting are left to it.
+DELETE FROM idempotency_keys WHERE (account_id, key) IN (
+    SELECT account_id, key FROM idempotency_keys
+    WHERE created_at < :before ORDER BY created_at LIMIT 100 FOR UPDATE SKIP LOCKED
+);
+
+-- name: idempotency_keys
+SELECT i.* FROM unnest(:account_ids::text[], :keys::text[]) AS p (account_id, key)
+JOIN idempotency_keys AS i ON i.account_id = p.account_id AND i.key = p.key;
+
+-- name: seal
+-- The last statement before COMMIT: what the other processes are told if it is kept, and a number by which one can ask
+-- afterwards whether it was. (The number of a transaction will not do: after a crash another may be given the same.)
+WITH told AS (SELECT count(pg_notify(:channel, line)::text) AS lines FROM unnest(:lines::text[]) AS line)
+INSERT INTO commits (writer, number, at) SELECT :writer, :number, now() FROM told
+ON CONFLICT (writer) DO UPDATE SET number = excluded.number, at = excluded.at;
+
+-- name: last_commit
+-- Waits for the transaction that one asks about, should its connection be gone but not yet its session.
+INSERT INTO commits (writer, number, at) VALUES (:writer, 0, now())
+ON CONFLICT (writer) DO UPDATE SET at = excluded.at
+RETURNING number;
+
+-- name: forget_commits
+DELETE FROM commits WHERE at < now() - interval '1 day';

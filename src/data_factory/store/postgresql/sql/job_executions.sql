@@ -1,0 +1,80 @@
+-- name: insert_job_executions
+INSERT INTO job_executions (
+    id, account_id, job_id, job_version, job_account_id, pipeline_id, status, origin, launched_by, created_at,
+    started_at, ended_at, deadline_at, title, failure, input, output
+) SELECT * FROM unnest(
+    :id::text[], :account_id::text[], :job_id::text[], :job_version::integer[], :job_account_id::text[],
+    :pipeline_id::text[], :status::text[], :origin::text[], :launched_by::text[], :created_at::bigint[],
+    :started_at::bigint[], :ended_at::bigint[], :deadline_at::bigint[], :title::text[], :failure::text[],
+    :input::text[], :output::text[]
+);
+
+-- name: update_job_executions
+UPDATE job_executions AS e SET
+    status = n.status, started_at = n.started_at, ended_at = n.ended_at, deadline_at = n.deadline_at,
+    failure = n.failure, output = n.output
+FROM unnest(
+    :id::text[], :expected_status::text[], :status::text[], :started_at::bigint[], :ended_at::bigint[],
+    :deadline_at::bigint[], :failure::text[], :output::text[]
+) AS n (id, expected_status, status, started_at, ended_at, deadline_at, failure, output)
+WHERE e.id = n.id AND e.status = n.expected_status;
+
+-- name: hold_job_executions_by_id
+SELECT * FROM job_executions WHERE id = ANY (:ids::text[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: pipelines_of
+SELECT e.pipeline_id FROM job_executions AS e WHERE e.id = ANY (:job_execution_ids::text[])
+UNION
+SELECT e.pipeline_id FROM task_executions AS t JOIN job_executions AS e ON e.id = t.job_execution_id
+WHERE t.id = ANY (:task_execution_ids::text[]);
+
+-- name: pending_job_executions
+-- The oldest ones that wait for a slot, of each pipeline as many as are wanted.
+SELECT e.id, w.queue_id, octet_length(e.input) AS size
+FROM unnest(:pipeline_ids::text[], :counts::bigint[]) AS w (queue_id, wanted), LATERAL (
+    SELECT p.id, p.seq, p.input FROM job_executions AS p
+    WHERE p.pipeline_id = w.queue_id AND p.status = 'PENDING'
+    ORDER BY p.seq LIMIT w.wanted
+    FOR NO KEY UPDATE
+) AS e
+ORDER BY e.seq;
+
+-- name: running_counts
+SELECT e.pipeline_id, count(*) FROM unnest(:pipeline_ids::text[]) AS w (id)
+JOIN job_executions AS e ON e.pipeline_id = w.id AND e.status = 'RUNNING'
+GROUP BY e.pipeline_id;
+
+-- name: due_job_executions
+SELECT * FROM job_executions WHERE deadline_at <= :now ORDER BY deadline_at LIMIT :limit;
+
+-- name: next_job_deadline
+SELECT min(deadline_at) FROM job_executions WHERE deadline_at IS NOT NULL;
+
+-- name: job_execution
+SELECT * FROM job_executions WHERE id = :id AND account_id = :account_id;
+
+-- name: job_executions_of_account
+SELECT * FROM job_executions
+WHERE account_id = :account_id
+    AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
+        ELSE (SELECT seq FROM job_executions WHERE id = :cursor AND account_id = :account_id) END
+ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+
+-- name: job_executions_of_job
+SELECT * FROM job_executions
+WHERE job_id = :job_id AND account_id = :account_id
+    AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
+        ELSE (SELECT seq FROM job_executions WHERE id = :cursor AND account_id = :account_id) END
+ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+
+-- name: waiting_pipelines
+-- One step in the index a pipeline, however many wait in each.
+WITH RECURSIVE w (id) AS (
+    (SELECT pipeline_id FROM job_executions WHERE status = 'PENDING' ORDER BY pipeline_id LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT e.pipeline_id FROM job_executions AS e
+        WHERE e.status = 'PENDING' AND e.pipeline_id > w.id ORDER BY e.pipeline_id LIMIT 1
+    ) FROM w WHERE w.id IS NOT NULL
+)
+SELECT id FROM w WHERE id IS NOT NULL;

@@ -1,0 +1,364 @@
+"""What only the PostgreSQL store does: its schema, its locks, its plans, and connections that are lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from msgspec.structs import replace
+
+from data_factory.store import postgresql
+from data_factory.store.postgresql import PostgresqlStore
+from data_factory.store.postgresql import database as schema
+from data_factory.store.postgresql.database import connect, prepare, shown
+from data_factory.store.postgresql.statements import migrations, statements
+from data_factory.store.promises import Reads, SchemaTooNew, StoreUnavailable, Transaction
+from tests.postgresql import PASSWORD, Database, PostgresServer, running_postgres
+from tests.store.conftest import furnish
+from tests.store.rows import ALL, NOW, attempt, execution, ids, keep, started, task
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def store(database: Database, anyio_backend: str) -> AsyncIterator[PostgresqlStore]:
+    store = PostgresqlStore(database.url)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def empty(postgres: PostgresServer) -> Database:
+    """A database without our schema."""
+    return Database(postgres)
+
+
+# -- the schema
+
+
+async def test_servers_that_start_at_once_make_one_schema(empty: Database) -> None:
+    await asyncio.gather(*(prepare(empty.url) for _ in range(4)))
+    assert empty.sql("SELECT version FROM schema_version") == str(migrations()[-1][0])
+    before = empty.sql("SELECT relname FROM pg_class ORDER BY 1")
+    await prepare(empty.url)
+    assert empty.sql("SELECT relname FROM pg_class ORDER BY 1") == before
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+async def test_a_newer_schema_is_refused_and_left_alone(empty: Database) -> None:
+    empty.sql("CREATE TABLE schema_version (version integer NOT NULL)", "INSERT INTO schema_version VALUES (99)")
+    with pytest.raises(SchemaTooNew, match=rf"schema 99.*knows {migrations()[-1][0]}\. Install a newer"):
+        await prepare(empty.url)
+    assert empty.sql("SELECT version FROM schema_version") == "99"
+
+
+async def test_a_migration_that_fails_leaves_the_one_before(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, broken = "CREATE TABLE one (id text)", "CREATE TABLE two (id text); CREATE TABLE one (id text)"
+    monkeypatch.setattr(schema, "migrations", lambda: [(1, good), (2, broken)])
+    with pytest.raises(StoreUnavailable, match='cannot be used: relation "one" already exists'):
+        await prepare(empty.url)
+    assert empty.sql("SELECT version, to_regclass('one'), to_regclass('two') FROM schema_version") == "1|one|"
+
+
+async def test_a_migration_under_a_running_store_is_not_noticed(empty: Database) -> None:
+    await prepare(empty.url)
+    store = PostgresqlStore(empty.url)
+    house = await furnish(store)
+    for change in ("ADD COLUMN later text DEFAULT 'x'", "DROP COLUMN seq CASCADE, ADD COLUMN seq bigint"):
+        assert await store.read(lambda reads: reads.tasks_by_id([house.task.id])) == [house.task]
+        assert await store.write(lambda t: t.tasks_by_id([house.task.id])) == [house.task]
+        await asyncio.to_thread(empty.sql, f"ALTER TABLE tasks {change}")
+        assert await store.write(lambda t: t.tasks_by_id([house.task.id])) == [house.task]
+        assert await store.read(lambda reads: reads.tasks_by_id([house.task.id])) == [house.task]
+    await store.close()
+
+
+# -- clear errors
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ((PASSWORD, "wrong"), 'password authentication failed for user "tests"'),
+        (("factory_", "nowhere_"), 'database "nowhere_[0-9]+" does not exist'),
+        (("127.0.0.1:", "127.0.0.2:"), "cannot be reached"),
+        (("://tests", "://nobody"), 'authentication failed for user "nobody"'),
+    ],
+)
+async def test_a_database_that_cannot_be_used_is_refused_by_its_name(
+    database: Database, change: tuple[str, str], said: str
+) -> None:
+    url = database.url.replace(*change)
+    with pytest.raises(StoreUnavailable, match=said) as refused:
+        await prepare(url)
+    assert shown(url) in refused.value.message
+    assert PASSWORD not in refused.value.message
+
+
+async def test_a_database_of_another_encoding_is_refused(postgres: PostgresServer) -> None:
+    other = Database(postgres)
+    postgres.sql(f"DROP DATABASE {other.name}")
+    postgres.sql(f"CREATE DATABASE {other.name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    with pytest.raises(StoreUnavailable, match="has the encoding LATIN1; it must be UTF8"):
+        await prepare(other.url)
+
+
+# -- connections that are lost
+
+
+async def test_a_connection_cut_in_the_middle_is_made_again_and_the_work_too(
+    store: PostgresqlStore, database: Database
+) -> None:
+    house = await furnish(store)
+    rows = [task(house.account.id), task(house.account.id)]
+    tries: list[int] = []
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.insert_task(rows[0])
+        tries.append(1)
+        if len(tries) == 1:
+            await asyncio.to_thread(database.cut)
+        await transaction.insert_task(rows[1])
+
+    await store.write(work)
+    assert len(tries) == 2
+    assert ids(await store.read(lambda reads: reads.tasks_of_account(house.account.id, ALL))) == [
+        rows[1].id,
+        rows[0].id,
+        house.task.id,
+    ]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_commit_that_was_not_answered_is_found_out(
+    store: PostgresqlStore, database: Database, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    """The connection is lost with the COMMIT, or with its answer: it is kept once either way."""
+    house = await furnish(store)
+    row = task(house.account.id)
+    cuts: list[str] = []
+    run = schema.Connection.execute
+
+    async def cut(self: schema.Connection, sql: str, *args: object, **settings: Any) -> str:
+        if sql == "COMMIT" and not cuts and kept:
+            cuts.append(await run(self, sql))
+        if sql == "COMMIT" and len(cuts) < 2:
+            cuts.append("cut")
+            cuts.append("cut")
+            self.terminate()
+            raise ConnectionResetError
+        return await run(self, sql, *args, **settings)
+
+    monkeypatch.setattr(schema.Connection, "execute", cut)
+    await keep(store, row)
+    assert ids(await store.read(lambda reads: reads.tasks_of_account(house.account.id, ALL))) == [row.id, house.task.id]
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[PostgresServer]:
+    """A server that may be stopped and killed."""
+    with running_postgres() as server:
+        server.sql("CREATE DATABASE own TEMPLATE template0")
+        asyncio.run(prepare(f"{server.url}/own"))
+        yield server
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+async def test_the_database_restarts_under_load(own_server: PostgresServer, number: signal.Signals) -> None:
+    """What was confirmed is there, what was refused is not, and the same store works again as soon as it can."""
+    store = PostgresqlStore(f"{own_server.url}/own")
+    house = await furnish(store)
+    confirmed: list[str] = []
+    refused: list[str] = []
+    over = False
+
+    async def load() -> None:
+        while not over:
+            row = task(house.account.id)
+            try:
+                await keep(store, row)
+            except StoreUnavailable:
+                refused.append(row.id)
+                await asyncio.sleep(0.01)
+            else:
+                confirmed.append(row.id)
+
+    async def confirmed_more() -> None:
+        end = len(confirmed) + 50
+        while len(confirmed) < end:  # noqa: ASYNC110 - it is the database that is waited for
+            await asyncio.sleep(0.01)
+
+    loads = [asyncio.create_task(load()) for _ in range(8)]
+    for _ in range(2):
+        await confirmed_more()
+        await asyncio.to_thread(own_server.stop, number)
+        with pytest.raises(StoreUnavailable):
+            await store.read(lambda reads: reads.first_account())
+        await asyncio.to_thread(own_server.start)
+    await confirmed_more()
+    over = True
+    await asyncio.gather(*loads)
+    there = own_server.sql("SELECT id FROM tasks", database="own").split()
+    assert {*confirmed} <= {*there} and not {*refused} & {*there}
+    assert len(there) == len({*there})
+    assert refused
+    await store.close()
+
+
+async def test_a_reader_cannot_write(store: PostgresqlStore) -> None:
+    house = await furnish(store)
+
+    async def work(reads: Reads) -> None:
+        await reads._connection.execute("DELETE FROM job_versions")  # type: ignore[attr-defined]
+
+    with pytest.raises(StoreUnavailable):
+        await store.read(work)
+    assert len(await store.read(lambda reads: reads.job_versions([(house.job.id, 1)]))) == 1
+
+
+# -- locks
+
+
+async def test_what_one_hands_out_another_skips(store: PostgresqlStore, database: Database) -> None:
+    house = await furnish(store)
+    run = started(execution(house.job))
+    rows = [attempt(run, house.task.id, path=f"step-{n}") for n in range(4)]
+    await keep(store, run, *rows)
+    other = PostgresqlStore(database.url)
+
+    async def outer(transaction: Transaction) -> None:
+        mine = await transaction.claimable_task_executions({house.task.id: 2})
+        theirs = await other.write(lambda t: t.claimable_task_executions({house.task.id: 4}))
+        assert (ids(mine), ids(theirs)) == (ids(rows[:2]), ids(rows[2:]))
+        assert await other.write(lambda t: t.claimable_tasks([house.task.id])) == [house.task.id]
+
+    await store.write(outer)
+    await other.close()
+
+
+async def test_whoever_holds_a_pipeline_makes_others_wait(store: PostgresqlStore, database: Database) -> None:
+    house = await furnish(store)
+    other = PostgresqlStore(database.url)
+    order: list[str] = []
+
+    async def second(transaction: Transaction) -> None:
+        await transaction.pipelines_by_id([house.pipeline.id])
+        order.append("second")
+
+    async def first(transaction: Transaction) -> asyncio.Task[None]:
+        await transaction.pipelines_by_id([house.pipeline.id])
+        waiting = asyncio.create_task(other.write(second))
+        await asyncio.sleep(0.1)
+        order.append("first")
+        return waiting
+
+    await (await store.write(first))
+    assert order == ["first", "second"]
+    await other.close()
+
+
+async def test_a_circle_is_broken_and_both_are_kept(store: PostgresqlStore) -> None:
+    """Nothing of ours waits in a circle; should something do so one day, it is tried again."""
+    house = await furnish(store)
+    other = replace(house.pipeline, id="f" * 24, is_default=0)
+    await keep(store, other)
+    both = asyncio.Barrier(2)
+    tries: list[str] = []
+
+    async def grow(transaction: Transaction, first: str, second: str) -> None:
+        tries.append(first)
+        [row] = await transaction.pipelines_by_id([first])
+        if len(tries) <= 2:
+            await both.wait()
+        [last] = await transaction.pipelines_by_id([second])
+        await transaction.update_pipelines([replace(row, slots=row.slots + 1), replace(last, slots=last.slots + 1)])
+
+    await asyncio.gather(
+        store.write(lambda t: grow(t, house.pipeline.id, other.id)),
+        store.write(lambda t: grow(t, other.id, house.pipeline.id)),
+    )
+    assert len(tries) == 3
+    found = await store.read(lambda reads: reads.pipelines_by_id([house.pipeline.id, other.id]))
+    assert [row.slots for row in found] == [3, 3]
+
+
+async def test_a_task_is_not_deleted_while_a_job_that_names_it_is_published(store: PostgresqlStore) -> None:
+    house = await furnish(store)
+    found: list[list[str]] = []
+
+    async def delete(transaction: Transaction) -> None:
+        found.append(ids(await transaction.jobs_using_task(house.task.id)))
+
+    async def publish(transaction: Transaction) -> asyncio.Task[None]:
+        await transaction.tasks_by_key(house.account.id, [house.task.key])
+        deleting = asyncio.create_task(store.write(delete))
+        await asyncio.sleep(0.1)
+        made = replace(house.job, id="e" * 24, key="another")
+        version = (await transaction.job_versions([(house.job.id, 1)]))[0]
+        await transaction.insert_job(made, replace(version, job_id=made.id), [house.task.id])
+        return deleting
+
+    await (await store.write(publish))
+    assert found == [["e" * 24]]
+
+
+# -- statements
+
+
+def test_every_statement_is_used() -> None:
+    folder = Path(postgresql.__file__).parent
+    code = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    assert [name for name in statements() if f'"{name}"' not in code] == []
+
+
+QUESTIONS = [name for name, one in statements().items() if "FROM" in one.sql and "pg_" not in one.sql]
+SMALL = {"first_account", "forget_commits"}
+"""May look at a whole table, because it is small."""
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+async def test_every_plan_reads_by_an_index(database: Database, name: str) -> None:
+    """On empty tables, which is when plans are made; the session's settings keep them from reading whole tables."""
+    connection = await connect(database.url)
+    one = statements()[name]
+    numbers = ", ".join(["NULL"] * len(one.parameters))
+    await connection.execute(f"PREPARE question AS {one.sql}")
+    [[plan]] = await connection.fetch(f"EXPLAIN (FORMAT JSON) EXECUTE question{f'({numbers})' if numbers else ''}")
+    await connection.close()
+    nodes = re.findall(r'"Node Type": "(.+?)"', json.dumps(json.loads(plan)))
+    assert name in SMALL or "Seq Scan" not in nodes
+    assert "Hash Join" not in nodes and "Merge Join" not in nodes
+
+
+async def test_a_commit_is_on_the_disk_when_it_returns(database: Database) -> None:
+    database.server.sql(f"ALTER DATABASE {database.name} SET synchronous_commit = off")
+    try:
+        store = PostgresqlStore(database.url)
+
+        async def work(reads: Reads) -> str:
+            return str(await reads._connection.fetchval("SHOW synchronous_commit"))  # type: ignore[attr-defined]
+
+        assert await store.read(work) == "on"
+        await store.close()
+    finally:
+        database.server.sql(f"ALTER DATABASE {database.name} RESET synchronous_commit")
+
+
+async def test_times_as_large_as_they_get(store: PostgresqlStore) -> None:
+    house = await furnish(store)
+    run = execution(house.job, created_at=2**63 - 1)
+    await keep(store, run)
+    assert await store.read(lambda reads: reads.job_execution(house.account.id, run.id)) == run
+    with pytest.raises(asyncpg.DataError):
+        await keep(store, execution(house.job, created_at=2**63))
+    assert NOW < 2**63
