@@ -6,6 +6,7 @@ one (`Watch`). At the end everything is worked off: every job ends.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from hypothesis import settings
@@ -116,7 +117,9 @@ def carry_out(world: World, given: Given) -> None:
     due = world.reference.due()
     done = world.batch(*(command for _, command in given))
     answered = [(order, command, answer) for (order, command), answer in zip(given, done.answers, strict=True)]
-    before = {run.id for run in world.reference.runs.values() if run.ended_at is None}
+    before = set(world.reference.runs)
+    opened = _open(world)
+    claimable = {attempt.key for attempt in world.reference.attempts() if attempt.is_claimable}
     launched: list[tuple[str, Any]] = []
     for order, command, answer in answered:
         match order:
@@ -125,7 +128,6 @@ def carry_out(world: World, given: Given) -> None:
                 _agree(answer, expected)
                 if expected is None:
                     launched.append((id, answer))
-                before.add(command.id)
             case CancelOrder():
                 _agree(answer, world.reference.cancel(command.id))
             case ReportOrder(status=status, output=number):
@@ -144,7 +146,7 @@ def carry_out(world: World, given: Given) -> None:
             _claimed(world, order, command, answer)
     for id, answer in launched:
         assert (answer.id, answer.status) == (id, world.reference.runs[id].status)
-    _told(world, done, before)
+    _told(world, done, opened | (world.reference.runs.keys() - before), claimable)
 
 
 def _agree(answer: Any, error: str | None) -> None:
@@ -162,10 +164,19 @@ def _claimed(world: World, order: ClaimOrder, command: Claim, answer: Any) -> No
         world.handles.append(row)
 
 
-def _told(world: World, done: Done, before: set[str]) -> None:
-    """Those who wait for an end are told of each, once; those who wait for a task of as many as there are."""
-    ended = {run.id for run in world.reference.runs.values() if run.ended_at is not None}
-    assert sorted(done.effects.ended) == sorted(before & ended)
+def _told(world: World, done: Done, opened: set[str], claimable: set[tuple[str, str, int]]) -> None:
+    """Those who wait for an end are told of each, once; those who wait for a task, of all that is there now."""
+    assert sorted(done.effects.ended) == sorted(opened - _open(world))
+    appeared = Counter(
+        world.tasks[attempt.run.plan.steps[attempt.step].task].id
+        for attempt in world.reference.attempts()
+        if attempt.is_claimable and attempt.key not in claimable
+    )
+    assert appeared <= done.effects.claimable
+
+
+def _open(world: World) -> set[str]:
+    return {run.id for run in world.reference.runs.values() if run.ended_at is None}
 
 
 def fire_all(world: World, limit: int = 500) -> None:

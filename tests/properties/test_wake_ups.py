@@ -15,10 +15,13 @@ from data_factory.model.records import JobRecord, TaskExecutionRecord, TaskRecor
 from data_factory.service import claims, dispatcher
 from data_factory.service.waiting_room import Presence
 from data_factory.store.sqlite.database import FILE_NAME, connect_reader
-from tests.factory import LONG, Factory, factory
+from tests.factory import Factory, factory
 from tests.workshop import step
 
 Taken = list[TaskExecutionRecord]
+
+QUIET = -1
+LIMIT = 2
 
 
 class Poll(msgspec.Struct, frozen=True):
@@ -31,7 +34,7 @@ class Leave(msgspec.Struct, frozen=True):
 
 
 class Launch(msgspec.Struct, frozen=True):
-    job: int
+    jobs: tuple[int, ...]
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -40,7 +43,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Pause(msgspec.Struct, frozen=True):
-    """Let others run, for so many turns of the event loop."""
+    """Let others run, for so many turns of the event loop, or until all is quiet."""
 
     turns: int
 
@@ -57,12 +60,14 @@ class Bounds(msgspec.Struct, frozen=True):
 
 
 def moves() -> st.SearchStrategy[list[Move]]:
-    tasks = st.sampled_from([(0,), (1,), (0, 1), (1, 0), (0, 1, 2), (2,)])
-    polls = st.builds(Poll, tasks, st.sampled_from([1, 1, 2, 10]))
-    answers = st.builds(Answer, st.integers(0, 5), st.sampled_from(["COMPLETED", "FAILED", "SCHEDULED", "IN_PROGRESS"]))
-    others = [st.builds(Leave, st.integers(0, 5)), st.builds(Pause, st.sampled_from([0, 1, 2, 3, 5, 50]))]
-    kinds: list[st.SearchStrategy[Any]] = [polls] * 4 + [st.builds(Launch, st.integers(0, 3))] * 4 + [answers] * 3
-    return st.lists(st.sampled_from(kinds + others).flatmap(lambda kind: kind), min_size=5, max_size=40)
+    polls = st.builds(Poll, st.sampled_from([(0,), (1,), (0, 1), (1, 0), (0, 1, 2)]), st.sampled_from([1, 1, 2, 10]))
+    launches = st.builds(Launch, st.lists(st.integers(0, 3), min_size=1, max_size=3).map(tuple))
+    statuses = st.sampled_from(["COMPLETED", "COMPLETED", "SCHEDULED", "SCHEDULED", "FAILED", "IN_PROGRESS"])
+    answers = st.builds(Answer, st.integers(0, 5), statuses)
+    leaves = st.builds(Leave, st.integers(0, 5))
+    pauses = st.builds(Pause, st.sampled_from([0, 1, 2, 3, 4, 5, 6, QUIET, QUIET]))
+    kinds: list[st.SearchStrategy[Any]] = [polls] * 4 + [launches] * 2 + [answers] * 3 + [leaves] + [pauses] * 3
+    return st.lists(st.sampled_from(kinds).flatmap(lambda kind: kind), min_size=10, max_size=50)
 
 
 bounds = st.builds(Bounds, st.sampled_from([1, 2, 256]), st.sampled_from([1, 2, 2_000]), st.sampled_from([1, 10**6]))
@@ -88,13 +93,15 @@ class Scene:
                 self.waiting.append((move, presence, poll))
             case Leave(poll=number) if self.waiting:
                 self.waiting[number % len(self.waiting)][1].leave()
-            case Launch(job=number):
-                self._begin(self.here.launches(self.jobs[number % len(self.jobs)]))
+            case Launch(jobs=numbers):
+                self._begin(self.here.launches(*(self.jobs[number] for number in numbers)))
             case Answer(held=number, status=status) if self.held:
                 row = self.held[number % len(self.held)]
                 if status != "IN_PROGRESS":
                     self.held.remove(row)
                 self._begin(self.here.platform.executions.report(self.here.report(row, status)))
+            case Pause(turns=turns) if turns == QUIET:
+                await self.check()
             case Pause(turns=turns):
                 for _ in range(turns):
                     await asyncio.sleep(0)
@@ -122,7 +129,7 @@ class Scene:
             for number in poll.tasks:
                 task_id = self.tasks[number].id
                 mine = [(status, later) for _, task, status, later in rows if task == task_id]
-                at_limit = number == 0 and sum(status == "IN_PROGRESS" for status, _ in mine) >= 2
+                at_limit = number == 0 and sum(status == "IN_PROGRESS" for status, _ in mine) >= LIMIT
                 assert at_limit or ("SCHEDULED", None) not in mine, "one waits for what is there"
 
     def _rows(self) -> list[Any]:
@@ -132,7 +139,7 @@ class Scene:
 
 async def play(each: list[Move], bound: Bounds) -> None:
     async with factory() as here:
-        tasks = [await here.task("limited", concurrent_exec_limit=2)]
+        tasks = [await here.task("limited", concurrent_exec_limit=LIMIT)]
         tasks += [await here.task(key, retry_count=9) for key in ("a", "b")]
         line = await here.pipeline(slots=50)
         steps = [[step("first", task)] for task in tasks]
@@ -144,8 +151,6 @@ async def play(each: list[Move], bound: Bounds) -> None:
             patch.setattr(claims, "MAX_ANSWER_BYTES", bound.answer_bytes)
             for move in each:
                 await scene.make(move)
-                if isinstance(move, Pause) and move.turns > 10:
-                    await scene.check()
             await scene.check()
         here.platform.room.close()
         await asyncio.gather(*(poll for _, _, poll in scene.waiting))
@@ -153,4 +158,4 @@ async def play(each: list[Move], bound: Bounds) -> None:
 
 @given(moves(), bounds)
 def test_nobody_waits_for_what_is_there(each: list[Move], bound: Bounds) -> None:
-    asyncio.run(asyncio.wait_for(play(each, bound), timeout=LONG))
+    asyncio.run(asyncio.wait_for(play(each, bound), timeout=60))

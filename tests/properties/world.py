@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +226,3 @@ def _value(text: str) -> Any:
 
 def _code(failure: str | None) -> str | None:
     return None if failure is None else str(_value(failure)["code"])
-
-
-Work = Callable[[Transaction], Awaitable[Any]]
