@@ -258,11 +258,12 @@ class _Batch:
                     self._guarded(id, decider.expire_job, self.world.active_of(id), self.now)
                 continue
             row = self.world.task_executions.now[id]
-            if row.timer_at == at:
+            if is_due := row.timer_at == at:
                 self._guarded(row.job_execution_id, decider.expire, row, self.now, self.new_id)
-                after = self.world.task_executions.now[id]
-                if after is not row and after.timer_at is not None and (after.timer_at, TASK) <= self.world.due_until:
-                    heappush(due, (after.timer_at, TASK, id))
+            after = self.world.task_executions.now[id]
+            moved = after is not row or not is_due  # to another time, here or by a command before
+            if moved and after.timer_at is not None and (after.timer_at, TASK) <= self.world.due_until:
+                heappush(due, (after.timer_at, TASK, id))
         return self.world.more_due
 
     def start(self, execution: JobExecutionRecord) -> None:
