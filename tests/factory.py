@@ -43,7 +43,21 @@ class Factory(Orders):
         self.directory = directory
         self.now = START
         self.store = SqliteStore(directory)
-        self.platform = Platform(self.store, clock=lambda: self.now, new_id=IdMaker(lambda: self.now))
+        self.platform = Platform(self.store, clock=self._clock, new_id=IdMaker(lambda: self.now))
+        self._looks = 0
+        self._looked = asyncio.Event()
+
+    def _clock(self) -> int:
+        self._looks -= 1
+        if self._looks == 0:
+            self._looked.set()
+        return self.now
+
+    async def looks_at_the_clock(self, times: int) -> None:
+        """Return when the platform has looked at the clock so many times from now on."""
+        self._looks = times
+        self._looked.clear()
+        await self._looked.wait()
 
     async def open(self) -> None:
         await self.platform.start(KEY)

@@ -1,0 +1,125 @@
+"""How SQLite goes about each statement: by an index, and with work that does not grow with what is kept."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from data_factory.store.sqlite.database import FILE_NAME, connect
+from data_factory.store.sqlite.statements import statements
+from tests.workshop import quick_directory
+
+BIG: Final = frozenset({"job_executions", "task_executions", "idempotency_keys"})
+"""What grows with every launch."""
+
+SCANS: Final = {
+    ("first_account", "accounts"): "at the start of a server; there is one account",
+    ("waiting_pipelines", "job_executions"): "at the start of a server; the index has only those that wait",
+    ("claimable_task_executions", "oldest"): "what was found so far, of which each row finds the next",
+    ("pending_job_executions", "oldest"): "what was found so far, of which each row finds the next",
+}
+"""What is read from its beginning to its end, and why that is no harm."""
+
+SORTS: Final = {
+    "first_account": "there is one account",
+    "claimable_task_executions": "what is handed out",
+    "pending_job_executions": "what is started",
+    "in_progress_counts": "the tasks that are asked for",
+    "running_counts": "the pipelines that are asked for",
+    "pipelines_of": "the pipelines of one batch",
+    "jobs_using_task": "the jobs that use one task",
+    "task_executions_of_job": "one page of the task executions of one job execution",
+}
+"""What is sorted, of each statement that sorts: never more than it has to do with."""
+
+FEW: Final = {
+    "sqlite_autoindex_job_executions_1 (id=?)": "one row",
+    "sqlite_autoindex_task_executions_1 (id=?)": "one row",
+    "INTEGER PRIMARY KEY (rowid=?)": "one row",
+    "PRIMARY KEY (account_id=? AND key=?)": "one row",
+    "sqlite_autoindex_task_executions_2 (job_execution_id=? AND path=?)": "the attempts at one step",
+    "sqlite_autoindex_task_executions_2 (job_execution_id=?)": "the attempts of one job execution",
+    "job_executions_of_account (account_id=? AND seq<?)": "in the order of the index, so a page ends at its limit",
+    "job_executions_of_job (job_id=? AND seq<?)": "in the order of the index, so a page ends at its limit",
+    "job_executions_waiting (pipeline_id=?)": "in the order of the index, so the oldest is the first",
+    "job_executions_waiting (pipeline_id=? AND seq>?)": "in the order of the index, so the next is the first",
+    "job_executions_in_slots (pipeline_id=?)": "what runs in one pipeline; at most its slots",
+    "job_executions_deadline (deadline_at<?)": "what is due",
+    "job_executions_deadline (deadline_at>?)": "in the order of the index, so the earliest is the first",
+    "task_executions_claimable (task_id=?)": "in the order of the index, so the oldest is the first",
+    "task_executions_claimable (task_id=? AND seq>?)": "in the order of the index, so the next is the first",
+    "task_executions_claimed (task_id=?)": "what workers hold of one task",
+    "task_executions_claimed (task_id=? AND claim_id=?)": "what one claim holds",
+    "task_executions_timer (timer_at<?)": "what is due",
+    "task_executions_timer (timer_at>?)": "in the order of the index, so the earliest is the first",
+    "idempotency_keys_age (created_at<?)": "what is to be forgotten, and no more than the limit",
+}
+"""Every way into a big table, and what one comes upon there."""
+
+
+class Unsaid(dict[str, Any]):
+    """Values for the parameters of a statement, whatever they are called: a plan does not depend on them."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
+def made_plans() -> dict[str, list[str]]:
+    """The steps of the plan of each statement."""
+    with quick_directory() as directory, closing(connect(Path(directory) / FILE_NAME)) as connection:
+        return {
+            name: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", Unsaid())]
+            for name, sql in statements().items()
+        }
+
+
+PLANS: Final = made_plans()
+
+
+def tables_of(sql: str) -> dict[str, str]:
+    """The tables that a statement reads, by the names that it has for them."""
+    named = re.findall(r"\b(?:FROM|JOIN|UPDATE|,)\s+(\w+)(?: AS (\w+))?", sql)
+    return {alias or table: table for table, alias in named}
+
+
+def scans(name: str) -> set[tuple[str, str]]:
+    """What a statement reads from beginning to end, save the arrays that it is given."""
+    tables = tables_of(statements()[name])
+    scanned = [step.split()[1] for step in PLANS[name] if step.startswith("SCAN") and "VIRTUAL TABLE" not in step]
+    return {(name, tables.get(alias, alias)) for alias in scanned}
+
+
+def sorts(name: str) -> bool:
+    return any("TEMP B-TREE" in step for step in PLANS[name])
+
+
+def ways_in(name: str) -> set[str]:
+    """How a statement finds its way into the big tables."""
+    tables = tables_of(statements()[name])
+    found = [re.match(r"SEARCH (\w+) USING (?:COVERING )?(?:INDEX )?(.+)", step) for step in PLANS[name]]
+    return {one[2] for one in found if one and tables.get(one[1], one[1]) in BIG}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_nothing_is_scanned_but_what_may_be(name: str) -> None:
+    assert scans(name) <= SCANS.keys()
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_nothing_is_sorted_but_what_may_be(name: str) -> None:
+    assert name in SORTS or not sorts(name)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_big_table_is_entered_where_there_is_little_to_find(name: str) -> None:
+    assert ways_in(name) <= FEW.keys()
+
+
+def test_no_exception_is_listed_that_is_not_needed() -> None:
+    assert set().union(*map(scans, PLANS)) == SCANS.keys()
+    assert {name for name in PLANS if sorts(name)} == SORTS.keys()
+    assert set().union(*map(ways_in, PLANS)) == FEW.keys()
