@@ -59,15 +59,13 @@ def test_advancing_costs_the_same_at_the_10th_and_at_the_1000th_task_of_a_job(sh
     steps = [step(f"t{number}", work, inputParameters=reads) for number, reads in enumerate(given)]
     shop.do(shop.launch(shop.job(*steps, outputParameters={"first": "${t0.output.v}"})))
     meter = Meter(shop)
-    costs: list[Cost] = []
     (held,) = shop.do(shop.claim(work))
 
     def advance() -> None:
         nonlocal held
         _, (held,) = shop.batch(shop.report(held, output={"v": 1}), shop.claim(work)).answers
 
-    for _ in range(TASKS - 1):
-        costs.append(meter.of(advance))
+    costs = [meter.of(advance) for _ in range(TASKS - 1)]
     tenth, last = costs[9], costs[TASKS - 2]
     assert {cost.statements for cost in costs[1:]} == {tenth.statements}
     assert last.work <= tenth.work + 2, "some hundred steps more: indexes are deeper, and that is all"
@@ -114,7 +112,7 @@ def test_a_batch_of_everything_at_once_is_a_handful_of_statements(shop: Workshop
     statuses: list[ReportStatus] = ["COMPLETED", "FAILED", "IN_PROGRESS", "SCHEDULED"]
     reports = [shop.report(row, statuses[number % 4]) for number, row in enumerate(held)]
     cancels = [Cancel(shop.account_id, execution.id) for execution in launched[-30:]]
-    others = [FireTimers(), *(shop.launch(job, key=f"k{number}") for number in range(30))]
+    others: list[Command] = [FireTimers(), *(shop.launch(job, key=f"k{number}") for number in range(30))]
     polls = [shop.claim(work, claim_id=f"c{number}") for number in range(30)]
     commands: list[Command] = [*reports, *cancels, *others, *polls]
     assert Meter(shop).of(lambda: shop.batch(*commands)).statements <= 30
