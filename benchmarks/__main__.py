@@ -1,24 +1,30 @@
-"""`python -m benchmarks`: measure, and print the figures with the machine's, as medians of several runs."""
+"""Measure, print the figures with the machine's, as medians of several runs, and write docs/benchmarks.md.
+
+With --quick, the page and the results go to a folder of their own below --where.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import statistics
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.machine import describe
-from benchmarks.measures import MEASURES, Figure
+from benchmarks.measures import MEASURES
+from benchmarks.measuring import said_of, take, typed
+from benchmarks.report import PAGE, Results, Section, show, write_page
 from benchmarks.server import Place
 from tests.postgresql import running_postgres
 
-AS_SERVED = {"fsync": "on", "shared_buffers": "1GB", "max_wal_size": "4GB"}
+AS_SERVED: Final = {"fsync": "on", "shared_buffers": "1GB", "max_wal_size": "4GB"}
 """The settings of the PostgreSQL: durable, and with memory as it would have where it serves."""
+
+STORES: Final[tuple[Section, ...]] = ("sqlite", "postgresql")
 
 
 def main() -> None:
@@ -26,50 +32,45 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument("measures", nargs="*", help=f"which: {', '.join(MEASURES)}; all if none is named")
     parser.add_argument("--runs", type=int, default=5, help="how many runs of each (5)")
-    parser.add_argument("--quick", action="store_true", help="smaller runs, for a first look")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--quick", action="store_true", help="tiny numbers, to see that it works")
     parser.add_argument("--where", type=Path, default=Path(".benchmarks"), help="where the data goes: on a real disk")
-    parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite", help="where it is kept (sqlite)")
+    parser.add_argument("--store", choices=[*STORES, "both"], default="both", help="where it is kept (both)")
     asked = parser.parse_args()
     unknown = set(asked.measures) - MEASURES.keys()
     if unknown:
         parser.error(f"there is no measure {', '.join(sorted(unknown))}")
-    results: list[list[Figure]] = []
+    folder = asked.where / "quick" if asked.quick else asked.where
+    results = Results(folder / "results")
+    page = folder / "benchmarks.md" if asked.quick else PAGE
+    for store in STORES if asked.store == "both" else (asked.store,):
+        _measure(store, asked, results)
+        write_page(results, page)
+    Console(stderr=True).print(f"written: {page}", highlight=False)
+
+
+def _measure(store: Section, asked: argparse.Namespace, results: Results) -> None:
+    """Take the measures on one store; each is kept as soon as it is there."""
     progress = Console(stderr=True)
+    command = typed("bench", sys.argv[1:])
+    measured = []
     with contextlib.ExitStack() as stack:
-        postgres = (
-            stack.enter_context(running_postgres(asked.where, **AS_SERVED)) if asked.store == "postgresql" else None
-        )
+        postgres = stack.enter_context(running_postgres(asked.where, **AS_SERVED)) if store == "postgresql" else None
         place = Place(asked.where, postgres)
+        machine = describe(asked.where, postgres)
         for name in asked.measures or MEASURES:
-            for run in range(asked.runs):
-                progress.print(f"{name}: run {run + 1} of {asked.runs}")
-                results.append(MEASURES[name](place, asked.quick))
-        show(results, describe(asked.where, postgres), as_json=asked.json)
-
-
-def show(results: list[list[Figure]], machine: list[tuple[str, str]], *, as_json: bool) -> None:
-    """Print the median of each figure, with its spread."""
-    runs: dict[str, list[Figure]] = {}
-    for figure in (figure for result in results for figure in result):
-        runs.setdefault(figure.name, []).append(figure)
-    if as_json:
-        medians = {name: statistics.median(figure.value for figure in figures) for name, figures in runs.items()}
-        json.dump({"machine": dict(machine), "figures": medians}, sys.stdout, indent=2)
-        return
-    console = Console(width=max(Console().width, 120))
-    for name, value in machine:
-        console.print(f"{name + ':':10} {value}", highlight=False, soft_wrap=True)
-    table = Table("figure", "median", "min to max", "goal", "", show_edge=False)
-    for name, figures in runs.items():
-        values = [figure.value for figure in figures]
-        spread = f"{_number(min(values))} to {_number(max(values))}"
-        table.add_row(name, _number(statistics.median(values)), spread, figures[0].goal, figures[0].unit)
-    console.print(table)
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+            measure = MEASURES[name]
+            one = take(
+                name,
+                partial(measure, place, asked.quick),
+                runs=asked.runs,
+                command=command,
+                machine=machine,
+                what=said_of(measure),
+                progress=progress,
+            )
+            results.keep(store, [one], order=list(MEASURES))
+            measured.append(one)
+    show(Console(width=max(Console().width, 120)), store, measured)
 
 
 if __name__ == "__main__":
