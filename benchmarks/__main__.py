@@ -6,7 +6,6 @@ With --quick, the page and the results go to a folder of their own below --where
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 from functools import partial
 from pathlib import Path
@@ -16,15 +15,13 @@ from rich.console import Console
 
 from benchmarks.machine import describe
 from benchmarks.measures import MEASURES
-from benchmarks.measuring import said_of, take, typed
-from benchmarks.report import PAGE, Results, Section, show, write_page
-from benchmarks.server import Place
-from tests.postgresql import running_postgres
+from benchmarks.measuring import Scale, said_of, take, typed
+from benchmarks.place import StoreName, opened
+from benchmarks.report import PAGE, Results, show, write_page
 
-AS_SERVED: Final = {"fsync": "on", "shared_buffers": "1GB", "max_wal_size": "4GB"}
-"""The settings of the PostgreSQL: durable, and with memory as it would have where it serves."""
+STORES: Final[tuple[StoreName, ...]] = ("sqlite", "postgresql")
 
-STORES: Final[tuple[Section, ...]] = ("sqlite", "postgresql")
+QUICK_ROWS: Final = 1_000
 
 
 def main() -> None:
@@ -33,6 +30,7 @@ def main() -> None:
     parser.add_argument("measures", nargs="*", help=f"which: {', '.join(MEASURES)}; all if none is named")
     parser.add_argument("--runs", type=int, default=5, help="how many runs of each (5)")
     parser.add_argument("--quick", action="store_true", help="tiny numbers, to see that it works")
+    parser.add_argument("--rows", type=int, help="how many executions a big store has of each kind (1,000,000)")
     parser.add_argument("--where", type=Path, default=Path(".benchmarks"), help="where the data goes: on a real disk")
     parser.add_argument("--store", choices=[*STORES, "both"], default="both", help="where it is kept (both)")
     asked = parser.parse_args()
@@ -48,20 +46,19 @@ def main() -> None:
     Console(stderr=True).print(f"written: {page}", highlight=False)
 
 
-def _measure(store: Section, asked: argparse.Namespace, results: Results) -> None:
+def _measure(store: StoreName, asked: argparse.Namespace, results: Results) -> None:
     """Take the measures on one store; each is kept as soon as it is there."""
     progress = Console(stderr=True)
     command = typed("bench", sys.argv[1:])
+    scale = Scale(asked.quick, asked.rows or (QUICK_ROWS if asked.quick else Scale().rows))
     measured = []
-    with contextlib.ExitStack() as stack:
-        postgres = stack.enter_context(running_postgres(asked.where, **AS_SERVED)) if store == "postgresql" else None
-        place = Place(asked.where, postgres)
-        machine = describe(asked.where, postgres)
+    with opened(asked.where, store) as place:
+        machine = describe(asked.where, place.postgres)
         for name in asked.measures or MEASURES:
             measure = MEASURES[name]
             one = take(
                 name,
-                partial(measure, place, asked.quick),
+                partial(measure, place, scale),
                 runs=asked.runs,
                 command=command,
                 machine=machine,

@@ -8,13 +8,57 @@ from __future__ import annotations
 
 import inspect
 import shlex
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import msgspec
 from rich.console import Console
 
 from benchmarks.figures import Figure
+from benchmarks.place import Place
 from benchmarks.report import Measured
+from benchmarks.server import Server
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """How much is to be done: `quick` is for a look at whether it works; `rows` is the size of a big store."""
+
+    quick: bool = False
+    rows: int = 1_000_000
+
+    def of(self, full: int, quick: int) -> int:
+        """A number of the full measure, or of the quick one."""
+        return quick if self.quick else full
+
+
+Measure = Callable[[Place, Scale], list[Figure]]
+
+
+class Cost(msgspec.Struct):
+    """What something has cost: the time that it took, CPU, bytes written by the servers, and their memory after it."""
+
+    seconds: float = 0.0
+    server_cpu_s: float = 0.0
+    database_cpu_s: float = 0.0
+    written_bytes: int = 0
+    rss_mb: float = 0.0
+
+
+@contextmanager
+def metered(place: Place, *servers: Server) -> Iterator[Cost]:
+    """What is done inside, measured; the cost is there when it is done."""
+    cost = Cost()
+    before, database, began = [server.used() for server in servers], place.database_cpu(), time.perf_counter()
+    yield cost
+    cost.seconds = time.perf_counter() - began
+    cost.database_cpu_s = place.database_cpu() - database
+    for server, old in zip(servers, before, strict=True):
+        used = server.used().since(old)
+        cost.server_cpu_s += used.cpu_s
+        cost.written_bytes += used.written_bytes
+        cost.rss_mb += used.rss_mb
 
 
 def take(
@@ -32,7 +76,7 @@ def take(
     at = datetime.now(UTC).isoformat(timespec="seconds")
     found = []
     for run in range(runs):
-        progress.print(f"{name}: run {run + 1} of {runs}")
+        progress.print(f"{name}: run {run + 1} of {runs}", highlight=False)
         found.append(measure())
     return Measured(name, what, command, at, machine, found, left_out)
 

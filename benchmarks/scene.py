@@ -11,40 +11,69 @@ import msgspec
 from benchmarks.server import Server
 from benchmarks.wire import Connection
 
+OnClaim = Callable[[Sequence[Any]], None]
+
 
 class Scene(msgspec.Struct, frozen=True):
     """A job that is ready to be launched, and the task that it is made of."""
 
     task_id: str
     job_id: str
+    pipeline_id: str
 
 
-async def prepare(server: Server, steps: int = 1, slots: int = 10_000) -> Scene:
+async def prepare(server: Server, steps: int = 1, slots: int = 10_000, name: str = "power") -> Scene:
     """Declare the task, the pipeline, and a job of `steps` tasks one after the other."""
     connection = await Connection.open(server.port, server.key)
-    task = await connection.call("POST", "/tasks", {"key": "power", "description": "2 to the power"})
-    pipeline = await connection.call("POST", "/pipelines", {"title": "bench", "slots": slots})
+    task = await connection.call("POST", "/tasks", {"key": name, "description": "2 to the power"})
+    pipeline = await connection.call("POST", "/pipelines", {"title": name, "slots": slots})
     tasks = [
         {
-            "name": "${account}/power",
+            "name": f"${{account}}/{name}",
             "taskReferenceName": f"step{number}",
             "inputParameters": {} if number == 0 else {"power": f"${{step{number - 1}.output.result}}"},
         }
         for number in range(steps)
     ]
     job = await connection.call(
-        "POST", "/jobs", {"key": "bench", "title": "Bench", "pipelineId": pipeline["id"], "tasks": tasks}
+        "POST", "/jobs", {"key": name, "title": "Power", "pipelineId": pipeline["id"], "tasks": tasks}
     )
     connection.close()
-    return Scene(task_id=task["id"], job_id=job["id"])
+    return Scene(task_id=task["id"], job_id=job["id"], pipeline_id=pipeline["id"])
 
 
-async def work(
-    server: Server, scene: Scene, count: int, limit: int, on_claim: Callable[[Sequence[Any]], None] | None = None
-) -> None:
+async def find(server: Server, name: str = "power") -> Scene:
+    """What was declared earlier."""
+    connection = await Connection.open(server.port, server.key)
+    (task,) = (await connection.call("GET", f"/tasks?key={name}"))["data"]
+    (job,) = (await connection.call("GET", f"/jobs?key={name}"))["data"]
+    connection.close()
+    return Scene(task_id=task["id"], job_id=job["id"], pipeline_id=job["pipelineId"])
+
+
+def launch_of(scene: Scene, power: int = 10) -> dict[str, Any]:
+    """The body of a launch."""
+    return {"jobId": scene.job_id, "input": {"power": power}}
+
+
+def claim_of(scene: Scene, limit: int = 1) -> dict[str, Any]:
+    """The body of a claim."""
+    return {"taskIds": [scene.task_id], "limit": limit, "workerId": "bench"}
+
+
+def report_of(held: Sequence[Any], claim: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The body of a report of these task executions, all of them done, with a claim of the next ones."""
+    reports = [
+        {"id": one["id"], "lease": one["lease"], "status": "COMPLETED", "output": {"result": one["input"]["power"]}}
+        for one in held
+    ]
+    return {"reports": reports} if claim is None else {"reports": reports, "claim": claim}
+
+
+async def work(server: Server, scene: Scene, count: int, limit: int, on_claim: OnClaim | None = None) -> None:
     """A worker that does `count` executions: claims up to `limit` in a long poll, reports them in one call."""
     connection = await Connection.open(server.port, server.key)
-    claim = {"taskIds": [scene.task_id], "limit": limit, "workerId": "bench"}
+    claim = claim_of(scene, limit)
     done = 0
     held: list[Any] = []
     while done < count:
@@ -52,11 +81,7 @@ async def work(
             held = (await connection.call("POST", "/task_executions/claim", claim, wait=20))["data"]
             if on_claim:
                 on_claim(held)
-        reports = [
-            {"id": one["id"], "lease": one["lease"], "status": "COMPLETED", "output": {"result": one["input"]["power"]}}
-            for one in held
-        ]
-        answer = await connection.call("POST", "/task_executions/report", {"reports": reports, "claim": claim})
+        answer = await connection.call("POST", "/task_executions/report", report_of(held, claim))
         done += sum(result["accepted"] for result in answer["results"])
         held = answer["claimed"]
         if held and on_claim:
@@ -69,9 +94,15 @@ async def launch_all(server: Server, scene: Scene, count: int, connections: int)
 
     async def launch(share: int) -> None:
         connection = await Connection.open(server.port, server.key)
-        body = {"jobId": scene.job_id, "input": {"power": 10}}
+        body = launch_of(scene)
         for _ in range(share):
             await connection.call("POST", "/job_executions", body)
         connection.close()
 
     await asyncio.gather(*(launch(count // connections) for _ in range(connections)))
+
+
+async def drive(server: Server, scene: Scene, count: int) -> None:
+    """Run `count` (a multiple of 32) executions from create to COMPLETED: single creates on 32 connections, and a
+    worker that claims and reports up to 64 at a time."""
+    await asyncio.gather(launch_all(server, scene, count, connections=32), work(server, scene, count, limit=64))

@@ -4,104 +4,99 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from tests.postgresql import PostgresServer
+TICKS: Final = os.sysconf("SC_CLK_TCK")
 
-TICKS = os.sysconf("SC_CLK_TCK")
+KEY: Final = "a-key-that-only-benchmarks-use"
+
+PROGRAM: Final = ("-m", "data_factory.cli")
 
 
 class Used(msgspec.Struct, frozen=True):
-    """What a process has used so far: CPU seconds, memory, and calls that read or wrote."""
+    """What a process has used so far: CPU seconds, memory in MiB, and bytes sent to the disk."""
 
     cpu_s: float
     rss_mb: float
-    io_calls: int
+    written_bytes: int
 
     def since(self, before: Used) -> Used:
         """The difference; memory as it is."""
-        return Used(self.cpu_s - before.cpu_s, self.rss_mb, self.io_calls - before.io_calls)
+        return Used(self.cpu_s - before.cpu_s, self.rss_mb, self.written_bytes - before.written_bytes)
 
 
 class Server(msgspec.Struct, frozen=True):
-    """A running server."""
+    """A running server. `start_s` is how long it took until it was ready."""
 
     pid: int
     port: int
-    key: str
-    directory: Path
+    start_s: float
+    key: str = KEY
 
     def used(self) -> Used:
         """What it has used since it started."""
-        stat = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        status = dict(line.split(":", 1) for line in Path(f"/proc/{self.pid}/status").read_text().splitlines())
-        io = dict(line.split(": ") for line in Path(f"/proc/{self.pid}/io").read_text().splitlines())
+        process = Path(f"/proc/{self.pid}")
+        stat = (process / "stat").read_text().rpartition(")")[2].split()
+        status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+        io = dict(line.split(": ") for line in (process / "io").read_text().splitlines())
         return Used(
             cpu_s=(int(stat[11]) + int(stat[12])) / TICKS,
             rss_mb=int(status["VmRSS"].split()[0]) / 1024,
-            io_calls=int(io["syscr"]) + int(io["syscw"]),
+            written_bytes=int(io["write_bytes"]),
         )
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Where a benchmark keeps its data: in folders below `where`, on a real disk, or in a PostgreSQL there."""
-
-    where: Path
-    postgres: PostgresServer | None = None
-
-    @contextlib.contextmanager
-    def server(self) -> Iterator[Server]:
-        """A server with nothing in it."""
-        if self.postgres is None:
-            with running_server(self.where) as server:
-                yield server
-        else:
-            name = f"bench_{secrets.token_hex(4)}"
-            self.postgres.sql(f"CREATE DATABASE {name} TEMPLATE template0")
-            with running_server(self.where, "--database", f"{self.postgres.url}/{name}") as server:
-                yield server
-            self.postgres.sql(f"DROP DATABASE {name} WITH (FORCE)")
+def cpu_of_family(pid: int) -> float:
+    """The CPU seconds of a process and all its children, those that have ended included."""
+    seconds = 0.0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # one that has just ended
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(stat.parent.name) == pid:
+                seconds += sum(map(int, fields[11:15])) / TICKS
+            elif int(fields[1]) == pid:
+                seconds += sum(map(int, fields[11:13])) / TICKS
+    return seconds
 
 
 @contextlib.contextmanager
-def running_server(where: Path, *arguments: str) -> Iterator[Server]:
-    """Start a server with an empty data directory below `where`; stop it and remove the data afterwards."""
-    where.mkdir(parents=True, exist_ok=True)
-    directory = Path(tempfile.mkdtemp(dir=where))
+def running_server(
+    directory: Path, *arguments: str, program: Sequence[str] = PROGRAM, kill: bool = False
+) -> Iterator[Server]:
+    """Start a server on a data directory; stop it afterwards, or `kill` it.
+
+    `program` is what Python is told to run with the arguments of a server.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    key = secrets.token_urlsafe(24)
-    command = [sys.executable, "-m", "data_factory.cli", "server", "--port", str(port), "--data-dir", str(directory)]
-    command += arguments
-    log = directory / "log"
+    command = [sys.executable, *program, "server", "--port", str(port), "--data-dir", str(directory), *arguments]
+    log = directory / f"log-{port}"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env={**os.environ, "DATA_FACTORY_API_KEY": key}, stderr=output)
+        began = time.perf_counter()
+        process = subprocess.Popen(command, env={**os.environ, "DATA_FACTORY_API_KEY": KEY}, stderr=output)
     try:
         _wait_until_ready(process, port, log)
-        yield Server(pid=process.pid, port=port, key=key, directory=directory)
+        yield Server(pid=process.pid, port=port, start_s=time.perf_counter() - began)
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
-        shutil.rmtree(directory)
+        process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        process.wait(timeout=60)
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError):
             urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5).close()
             return
-        time.sleep(0.02)
+        time.sleep(0.005)
     raise RuntimeError(f"the server did not start:\n{log.read_text()}")

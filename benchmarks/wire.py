@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
 
-class Connection:
+
+class Connection(asyncio.Protocol):
     """One kept-alive connection; one request at a time."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, key: str) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, host: str, key: str) -> None:
         self._common = f"Host: {host}\r\nX-Api-Key: {key}\r\n"
+        self._received = b""
+        self._answer: asyncio.Future[tuple[int, Any]] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
 
     @classmethod
     async def open(cls, port: int, key: str) -> Connection:
         """Connect to a server on this machine."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        return cls(reader, writer, f"127.0.0.1:{port}", key)
+        host = f"127.0.0.1:{port}"
+        _, connection = await asyncio.get_running_loop().create_connection(lambda: cls(host, key), "127.0.0.1", port)
+        return connection
 
     async def call(self, method: str, path: str, body: Any = None, *, wait: int | None = None) -> Any:
         """Send a request and read its JSON answer; an answer that is no success ends the benchmark."""
@@ -31,16 +37,37 @@ class Connection:
 
     async def answer(self, method: str, path: str, body: Any = None, *, wait: int | None = None) -> tuple[int, Any]:
         """The status and the JSON of an answer."""
-        payload = b"" if body is None else msgspec.json.encode(body)
+        assert self._transport is not None and self._answer is None, "one request at a time"
+        payload = b"" if body is None else _encode(body)
         prefer = "" if wait is None else f"Prefer: wait={wait}\r\n"
-        head = (
-            f"{method} /v1/data_factory{path} HTTP/1.1\r\n{self._common}{prefer}Content-Length: {len(payload)}\r\n\r\n"
-        )
-        self._writer.write(head.encode() + payload)
-        answer = await self._reader.readuntil(b"\r\n\r\n")
-        length = int(answer.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        return int(answer[9:12]), msgspec.json.decode(await self._reader.readexactly(length))
+        head = f"{method} /v1/data_factory{path} HTTP/1.1\r\n{self._common}{prefer}"
+        self._transport.write(f"{head}Content-Length: {len(payload)}\r\n\r\n".encode() + payload)
+        self._answer = self._loop.create_future()
+        try:
+            return await self._answer
+        finally:
+            self._answer = None
 
     def close(self) -> None:
         """Hang up."""
-        self._writer.close()
+        if self._transport is not None:
+            self._transport.close()
+
+    # -- what the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, end, rest = self._received.partition(b"\r\n\r\n")
+        if not end:
+            return
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        if len(rest) >= length and self._answer is not None and not self._answer.done():
+            self._received = rest[length:]
+            self._answer.set_result((int(head[9:12]), _decode(rest[:length])))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error or ConnectionResetError("the server hung up"))
