@@ -23,6 +23,7 @@ def describe(where: Path, postgres: PostgresServer | None = None) -> list[tuple[
     return [
         ("CPU", f"{cpu}, {os.cpu_count()} cores"),
         ("System", f"{platform.system()} {platform.release()}, Python {platform.python_version()}"),
+        ("Busy with", f"{os.getloadavg()[0]:.1f} processes in the minute before"),
         ("Disk", f"{_file_system(where)}, {_syncs_per_second(where):,.0f} appends of 4 KiB with fsync a second"),
         _store(postgres),
         ("Versions", ", ".join(f"{name} {version(name)}" for name in ("data-factory", *libraries))),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from benchmarks.chain import chain, steps
+from benchmarks.drain import drain
 from benchmarks.latency import latency
 from benchmarks.measuring import Measure
+from benchmarks.restart import restart
 from benchmarks.throughput import polls, throughput
 
 MEASURES: Final[dict[str, Measure]] = {
@@ -15,4 +17,6 @@ MEASURES: Final[dict[str, Measure]] = {
     "latency": latency,
     "chain": chain,
     "steps": steps,
+    "drain": drain,
+    "restart": restart,
 }

@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -46,19 +46,12 @@ class Data(msgspec.Struct, frozen=True):
         with running_server(self.directory, *arguments, program=program, kill=kill) as server:
             yield server
 
-    @contextlib.asynccontextmanager
-    async def store(self) -> AsyncIterator[Store]:
+    async def open(self) -> Store:
         """The store itself, while no server works on it."""
-        store: Store
         if self.postgres is None:
-            store = SqliteStore(self.directory)
-        else:
-            await prepare(self.url)
-            store = PostgresqlStore(self.url)
-        try:
-            yield store
-        finally:
-            await store.close()
+            return SqliteStore(self.directory)
+        await prepare(self.url)
+        return PostgresqlStore(self.url)
 
     def size(self) -> int:
         """Its bytes on the disk."""
