@@ -14,7 +14,7 @@ import msgspec
 
 from benchmarks.server import PROGRAM, Server, cpu_of_family, running_server
 from data_factory.store.postgresql import PostgresqlStore
-from data_factory.store.postgresql.database import prepare
+from data_factory.store.postgresql.migrating import prepare
 from data_factory.store.promises import Store
 from data_factory.store.sqlite import SqliteStore
 from data_factory.store.sqlite.database import FILE_NAME

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from data_factory.store.postgresql.database import prepare
+from data_factory.store.postgresql.migrating import prepare
 from tests.postgresql import Database, PostgresServer, running_postgres
 
 TEMPLATE = "factory"

@@ -49,7 +49,7 @@ def documented(table: str) -> set[str]:
 
 def test_these_are_the_commands() -> None:
     assert set(COMMANDS) == {
-        *("server", "worker", "run", "demo"),
+        *("server", "migrate", "worker", "run", "demo"),
         *(f"task {verb}" for verb in ("create", "list", "get", "delete")),
         *(f"job {verb}" for verb in ("push", "list", "get")),
         *(f"execution {verb}" for verb in ("list", "get", "cancel")),
@@ -93,7 +93,7 @@ def test_input_becomes_what_the_reference_page_says(row: list[str]) -> None:
 
 def test_every_command_that_shows_something_has_json_and_url() -> None:
     for name, command in COMMANDS.items():
-        if name not in ("server", "worker", "demo"):
+        if name not in ("server", "migrate", "worker", "demo"):
             assert documented("shared") <= options_of(command), name
 
 

@@ -69,7 +69,7 @@ def test_data_that_cannot_be_used(tmp_path: Path) -> None:
     newer.execute("PRAGMA user_version = 99")
     newer.close()
     code, said = failed(server)
-    assert (code, "schema 99" in said and "Install a newer one" in said) == (1, True)
+    assert (code, "schema 99" in said and "install a newer one" in said) == (1, True)
     database.write_bytes(b"no database" * 1_000)
     code, said = failed(server)
     assert (code, "file is not a database" in said and str(database) in said) == (1, True)

@@ -16,10 +16,10 @@ from msgspec.structs import replace
 
 from data_factory.store import postgresql
 from data_factory.store.postgresql import PostgresqlStore
-from data_factory.store.postgresql import database as schema
-from data_factory.store.postgresql.database import connect, prepare, shown
-from data_factory.store.postgresql.statements import migrations, statements
-from data_factory.store.promises import Reads, SchemaTooNew, StoreUnavailable, Transaction
+from data_factory.store.postgresql.database import Connection, connect, shown
+from data_factory.store.postgresql.migrating import prepare
+from data_factory.store.postgresql.statements import statements
+from data_factory.store.promises import Reads, StoreUnavailable, Transaction
 from tests.postgresql import PASSWORD, Database, PostgresServer, running_postgres
 from tests.store.conftest import furnish
 from tests.store.rows import ALL, NOW, attempt, execution, ids, keep, started, task
@@ -41,33 +41,6 @@ def empty(postgres: PostgresServer) -> Database:
 
 
 # -- the schema
-
-
-async def test_servers_that_start_at_once_make_one_schema(empty: Database) -> None:
-    await asyncio.gather(*(prepare(empty.url) for _ in range(4)))
-    assert empty.sql("SELECT version FROM schema_version") == str(migrations()[-1][0])
-    before = empty.sql("SELECT relname FROM pg_class ORDER BY 1")
-    await prepare(empty.url)
-    assert empty.sql("SELECT relname FROM pg_class ORDER BY 1") == before
-
-
-def test_migrations_are_numbered_without_gaps() -> None:
-    assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
-
-
-async def test_a_newer_schema_is_refused_and_left_alone(empty: Database) -> None:
-    empty.sql("CREATE TABLE schema_version (version integer NOT NULL)", "INSERT INTO schema_version VALUES (99)")
-    with pytest.raises(SchemaTooNew, match=rf"schema 99.*knows {migrations()[-1][0]}\. Install a newer"):
-        await prepare(empty.url)
-    assert empty.sql("SELECT version FROM schema_version") == "99"
-
-
-async def test_a_migration_that_fails_leaves_the_one_before(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    good, broken = "CREATE TABLE one (id text)", "CREATE TABLE two (id text); CREATE TABLE one (id text)"
-    monkeypatch.setattr(schema, "migrations", lambda: [(1, good), (2, broken)])
-    with pytest.raises(StoreUnavailable, match='cannot be used: relation "one" already exists'):
-        await prepare(empty.url)
-    assert empty.sql("SELECT version, to_regclass('one'), to_regclass('two') FROM schema_version") == "1|one|"
 
 
 async def test_a_migration_under_a_running_store_is_not_noticed(empty: Database) -> None:
@@ -147,9 +120,9 @@ async def test_a_commit_that_was_not_answered_is_found_out(
     house = await furnish(store)
     row = task(house.account.id)
     cuts: list[str] = []
-    run = schema.Connection.execute
+    run = Connection.execute
 
-    async def cut(self: schema.Connection, sql: str, *args: object, **settings: Any) -> str:
+    async def cut(self: Connection, sql: str, *args: object, **settings: Any) -> str:
         if sql == "COMMIT" and not cuts and kept:
             cuts.append(await run(self, sql))
         if sql == "COMMIT" and len(cuts) < 2:
@@ -159,7 +132,7 @@ async def test_a_commit_that_was_not_answered_is_found_out(
             raise ConnectionResetError
         return await run(self, sql, *args, **settings)
 
-    monkeypatch.setattr(schema.Connection, "execute", cut)
+    monkeypatch.setattr(Connection, "execute", cut)
     await keep(store, row)
     assert ids(await store.read(lambda reads: reads.tasks_of_account(house.account.id, ALL))) == [row.id, house.task.id]
 
@@ -322,7 +295,7 @@ def test_every_statement_is_used() -> None:
 
 
 QUESTIONS = [name for name, one in statements().items() if "FROM" in one.sql and "pg_" not in one.sql]
-SMALL = {"first_account", "forget_commits"}
+SMALL = {"first_account", "forget_commits", "forget_migration"}
 """May look at a whole table, because it is small."""
 
 

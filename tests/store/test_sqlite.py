@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from data_factory.store.promises import Reads, SchemaTooNew, StoreUnavailable
-from data_factory.store.sqlite import SqliteStore, database, transaction
+from data_factory.store.migrations import Kind, Migration
+from data_factory.store.promises import Reads, StoreUnavailable, UnusableSchema
+from data_factory.store.sqlite import SqliteStore, migrating, transaction
+from data_factory.store.sqlite import schema as schema_of_a_file
 from data_factory.store.sqlite.database import FILE_NAME, connect, connect_reader
 from data_factory.store.sqlite.lock import DirectoryInUse, DirectoryLock
 from data_factory.store.sqlite.statements import migrations, statements
@@ -43,14 +45,16 @@ def schema(path: Path) -> tuple[int, list[str]]:
 def test_a_fresh_file_gets_the_newest_schema_and_a_second_start_changes_nothing(path: Path) -> None:
     connect(path).close()
     fresh = schema(path)
-    assert fresh[0] == migrations()[-1][0]
+    assert fresh[0] == migrations()[-1].number
     assert {"job_executions", "task_executions", "idempotency_keys"} <= set(fresh[1])
     connect(path).close()
     assert schema(path) == fresh
 
 
-def test_migrations_are_numbered_without_gaps() -> None:
-    assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
+def test_migrations_are_numbered_without_gaps_and_know_no_before_and_after() -> None:
+    assert [one.number for one in migrations()] == list(range(1, len(migrations()) + 1))
+    assert {one.kind for one in migrations()} == {Kind.BEFORE}
+    assert all(one.in_transaction for one in migrations())
 
 
 def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
@@ -59,24 +63,55 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
     newer.execute("PRAGMA user_version = 99")
     newer.close()
     before = path.read_bytes()
-    with pytest.raises(SchemaTooNew, match=rf"schema 99.*knows {migrations()[-1][0]}\. Install a newer"):
+    number = f"{migrations()[-1].number + 1:04d}"
+    with pytest.raises(
+        UnusableSchema, match=rf"by a newer version of Data Factory \({number}\).*: install a newer one"
+    ):
         connect(path)
     assert path.read_bytes() == before
+    assert migrating.look(path.parent).refusal is not None
 
 
 def test_a_migration_that_fails_leaves_the_one_before(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good, broken = "CREATE TABLE one (id TEXT) STRICT;", "CREATE TABLE two (id TEXT) STRICT; CREATE TABLE one (id);"
-    monkeypatch.setattr(database, "migrations", lambda: [(1, good), (2, broken)])
-    with pytest.raises(sqlite3.Error):
-        connect(path)
+    know(monkeypatch, Migration(1, "0001_good", Kind.BEFORE, good), Migration(2, "0002_broken", Kind.BEFORE, broken))
+    with pytest.raises(StoreUnavailable, match="cannot be migrated: table one already exists"):
+        migrating.migrate(path.parent, lambda _: None)
     assert schema(path) == (1, ["one"])
+    assert [one.done for one in migrating.look(path.parent).migrations] == [True, False]
+
+
+def test_migrate_does_what_the_next_start_would(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(path).close()
+    number = migrations()[-1].number + 1
+    know(monkeypatch, *migrations(), Migration(number, "0099_next", Kind.BEFORE, "CREATE TABLE next (id TEXT) STRICT;"))
+    assert migrating.look(path.parent).next is Kind.BEFORE
+    said: list[str] = []
+    lock = DirectoryLock(path.parent, "is here")
+    with pytest.raises(DirectoryInUse):
+        migrating.migrate(path.parent, said.append)
+    lock.release()
+    migrating.migrate(path.parent, said.append)
+    assert said == ["0099_next: done."]
+    assert (migrating.look(path.parent).next, schema(path)[0]) == (None, number)
+
+
+def test_to_look_makes_nothing(tmp_path: Path) -> None:
+    assert migrating.look(tmp_path / "nowhere").is_empty
+    assert list(tmp_path.iterdir()) == []
+
+
+def know(monkeypatch: pytest.MonkeyPatch, *these: Migration) -> None:
+    """Let this be a version that knows these migrations."""
+    for module in (schema_of_a_file, migrating):
+        monkeypatch.setattr(module, "migrations", lambda: list(these))
 
 
 # -- files
 
 
 def test_the_directory_is_for_its_owner_only(tmp_path: Path) -> None:
-    DirectoryLock(tmp_path / "a" / "b", "here").release()
+    DirectoryLock(tmp_path / "a" / "b", "is here").release()
     assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
 
 
@@ -243,7 +278,7 @@ def test_no_question_looks_at_a_whole_table_nor_sorts_one(path: Path, name: str)
 HOLD = """
 import sys, pathlib
 from data_factory.store.sqlite.lock import DirectoryLock
-lock = DirectoryLock(pathlib.Path(sys.argv[1]), "http://127.0.0.1:1234")
+lock = DirectoryLock(pathlib.Path(sys.argv[1]), "serves http://127.0.0.1:1234")
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -258,14 +293,14 @@ def test_a_second_process_is_told_who_holds_it_until_that_one_is_killed(tmp_path
         for _ in range(2):
             told = f"in use by process {holder.pid}, which serves http://127.0.0.1:1234. Stop it, or choose another"
             with pytest.raises(DirectoryInUse, match=told):
-                DirectoryLock(tmp_path, "http://127.0.0.1:5678")
+                DirectoryLock(tmp_path, "serves http://127.0.0.1:5678")
         holder.kill()
-    DirectoryLock(tmp_path, "http://127.0.0.1:5678").release()
+    DirectoryLock(tmp_path, "serves http://127.0.0.1:5678").release()
 
 
 def test_a_lock_that_is_released_can_be_taken_in_the_same_process(tmp_path: Path) -> None:
-    lock = DirectoryLock(tmp_path, "here")
+    lock = DirectoryLock(tmp_path, "is here")
     with pytest.raises(DirectoryInUse):
-        DirectoryLock(tmp_path, "there")
+        DirectoryLock(tmp_path, "is there")
     lock.release()
-    DirectoryLock(tmp_path, "there").release()
+    DirectoryLock(tmp_path, "is there").release()

@@ -21,25 +21,29 @@ def _is_postgresql(url: str | None) -> str | None:
     return url
 
 
+DataDir = Annotated[
+    Path, typer.Option(envvar="DATA_FACTORY_DATA_DIR", help="Where everything is kept; made if it is not there.")
+]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        envvar="DATABASE_URL",
+        show_envvar=True,
+        metavar="URL",
+        callback=_is_postgresql,
+        help="A PostgreSQL database to keep everything in, instead of that directory: "
+        "postgresql://user:password@host/database. Any number of servers can share it.",
+    ),
+]
+
+
 def server(
     host: Annotated[str, typer.Option(envvar="DATA_FACTORY_HOST", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(envvar="DATA_FACTORY_PORT", min=0, max=65535, help="The port; 0 takes a free one.")
     ] = 8080,
-    data_dir: Annotated[
-        Path, typer.Option(envvar="DATA_FACTORY_DATA_DIR", help="Where everything is kept; made if it is not there.")
-    ] = Path(".data-factory"),
-    database: Annotated[
-        str | None,
-        typer.Option(
-            envvar="DATABASE_URL",
-            show_envvar=True,
-            metavar="URL",
-            callback=_is_postgresql,
-            help="A PostgreSQL database to keep everything in, instead of that directory: "
-            "postgresql://user:password@host/database. Any number of servers can share it.",
-        ),
-    ] = None,
+    data_dir: DataDir = Path(".data-factory"),
+    database: Database = None,
     log_format: Annotated[
         LogFormat, typer.Option(envvar="DATA_FACTORY_LOG_FORMAT", help="How the log is written, on standard error.")
     ] = LogFormat.TEXT,
@@ -65,10 +69,15 @@ def server(
     try:
         from data_factory.cli.serving import CannotStart, serve
     except ModuleNotFoundError as missing:
-        typer.echo(f"The server is not installed ({missing.name}): pip install 'data-factory[server]'", err=True)
-        raise typer.Exit(2) from None
+        raise not_installed(missing) from None
     try:
         serve(host, port, data_dir, database, key)
     except CannotStart as error:
         typer.echo(f"The server cannot start: {error}", err=True)
         raise typer.Exit(1) from None
+
+
+def not_installed(missing: ModuleNotFoundError) -> typer.Exit:
+    """The end of a command that needs what only the server's installation has; says so."""
+    typer.echo(f"The server is not installed ({missing.name}): pip install 'data-factory[server]'", err=True)
+    return typer.Exit(2)

@@ -21,8 +21,9 @@ from data_factory.api.bounded_http import BoundedHttp
 from data_factory.cli.credentials import announce, keep_key
 from data_factory.service.platform import Platform
 from data_factory.store.postgresql import PostgresqlStore
-from data_factory.store.postgresql.database import prepare, shown
-from data_factory.store.promises import SchemaTooNew, StoreUnavailable
+from data_factory.store.postgresql.database import shown
+from data_factory.store.postgresql.migrating import prepare
+from data_factory.store.promises import StoreUnavailable, UnusableSchema
 from data_factory.store.sqlite import SqliteStore
 from data_factory.store.sqlite.lock import DirectoryInUse, DirectoryLock
 
@@ -53,12 +54,12 @@ def serve(host: str, port: int, data_dir: Path, database: str | None, key: str |
                 _run_on_sqlite(listener, address, data_dir, key)
             else:
                 _run_on_postgresql(listener, address, data_dir, database, key)
-    except (OSError, DirectoryInUse, SchemaTooNew, StoreUnavailable) as error:
+    except (OSError, DirectoryInUse, StoreUnavailable, UnusableSchema) as error:
         raise CannotStart(str(error)) from error
 
 
 def _run_on_sqlite(listener: socket.socket, address: str, data_dir: Path, key: str | None) -> None:
-    lock = DirectoryLock(data_dir, address)
+    lock = DirectoryLock(data_dir, f"serves {address}")
     try:
         store = SqliteStore(data_dir)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

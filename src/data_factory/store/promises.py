@@ -43,8 +43,8 @@ class ImpossibleWrite(Exception):
     """A write would break a rule of the data (see the migrations): nothing of the transaction is kept."""
 
 
-class SchemaTooNew(Exception):
-    """The data was written by a newer version of Data Factory; this one cannot use it."""
+class UnusableSchema(Exception):
+    """This version of Data Factory cannot work on the schema of the data as it is; the message says what to do."""
 
 
 class Slice(Protocol):

@@ -1,4 +1,4 @@
-"""The SQL of a store, in files beside its code: named statements, and numbered migrations."""
+"""The SQL of a store, in files beside its code: named statements."""
 
 from __future__ import annotations
 
@@ -23,9 +23,3 @@ def read_statements(package: str) -> dict[str, str]:
                 raise ValueError(f"two statements are called {name}")
             found[name] = sql.strip()
     return found
-
-
-def read_migrations(package: str) -> list[tuple[int, str]]:
-    """The migrations in a package's folder `migrations`, in their order: the number of each and its SQL."""
-    scripts = sorted(files(package).joinpath("migrations").iterdir(), key=lambda file: file.name)
-    return [(int(file.name[:4]), file.read_text(encoding="utf-8")) for file in scripts if file.name.endswith(".sql")]

@@ -35,7 +35,7 @@ _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class PostgresqlStore:
-    """The store on one database, whose schema is up to date (see `database.prepare`).
+    """The store on one database, whose schema is up to date (see `migrating.prepare`).
 
         store = PostgresqlStore("postgresql://user:password@host/database")
 

@@ -1,15 +1,16 @@
-"""The database, its connections and its schema."""
+"""The database, and the connections to it."""
 
 from __future__ import annotations
 
+import os
+import socket
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import asyncpg
 
-from data_factory.store.postgresql.failures import GONE_WRONG
-from data_factory.store.postgresql.statements import migrations, statements
-from data_factory.store.promises import SchemaTooNew, StoreUnavailable
+from data_factory.store.migrations import VERSION
+from data_factory.store.postgresql.schema import arrive
 
 CONNECT_S: Final = 5.0
 ANSWER_S: Final = 20.0
@@ -18,7 +19,6 @@ ANSWER_S: Final = 20.0
 CONNECTIONS: Final = 10
 
 _SESSION: Final = {
-    "application_name": "data-factory",
     # A statement is planned once, on tables that may still be empty; with what is on then it would read whole tables
     # ever after. Everything that we ask has an index.
     "plan_cache_mode": "force_generic_plan",
@@ -31,11 +31,6 @@ _SESSION: Final = {
     "statement_timeout": "15s",
     "idle_in_transaction_session_timeout": "10s",
 }
-
-_MIGRATING: Final = 0x64617461
-"""The advisory lock of the one that changes the schema."""
-
-_WRONG: Final = (*GONE_WRONG, ValueError)
 
 
 if TYPE_CHECKING:
@@ -52,49 +47,42 @@ class Connection(_Connection):
 
 
 async def connect(url: str) -> asyncpg.Connection[asyncpg.Record]:
-    """A connection of its own."""
-    return await asyncpg.connect(
-        url, timeout=CONNECT_S, command_timeout=ANSWER_S, server_settings=_SESSION, connection_class=Connection
+    """A connection of its own.
+
+    Raises:
+        UnusableSchema: this version cannot work on the schema of the database.
+    """
+    connection = await asyncpg.connect(
+        url, timeout=CONNECT_S, command_timeout=ANSWER_S, server_settings=_session(), connection_class=Connection
     )
+    try:
+        await arrive(connection, shown(url))
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
 
 
 def pool(url: str) -> asyncpg.Pool[asyncpg.Record]:
-    """Connections that are made as they are needed, and kept."""
+    """Connections that are made as they are needed, and kept; each raises `UnusableSchema` as `connect` does."""
+
+    async def begin(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        await arrive(connection, shown(url))
+        await _be_durable(connection)
+
     return asyncpg.create_pool(
         url,
         min_size=0,
         max_size=CONNECTIONS,
         max_queries=2**62,
-        init=_be_durable,
+        init=begin,
         connection_class=Connection,
         timeout=CONNECT_S,
         command_timeout=ANSWER_S,
-        server_settings=_SESSION,
+        server_settings=_session(),
         statement_cache_size=512,
         max_cached_statement_lifetime=0,
     )
-
-
-async def prepare(url: str) -> None:
-    """Bring the schema of a database up to date, each migration in a transaction of its own.
-
-    Raises:
-        StoreUnavailable: the database cannot be used; the message says why.
-        SchemaTooNew: a newer version has written it.
-    """
-    try:
-        connection = await asyncpg.connect(url, timeout=CONNECT_S)
-    except _WRONG as error:
-        raise StoreUnavailable(f"The database {shown(url)} cannot be reached: {_words(error)}") from error
-    try:
-        if (encoding := await connection.fetchval("SHOW server_encoding")) != "UTF8":
-            raise StoreUnavailable(f"The database {shown(url)} has the encoding {encoding}; it must be UTF8.")
-        await _migrate(connection)
-        await connection.execute(statements()["forget_commits"].sql)
-    except _WRONG as error:
-        raise StoreUnavailable(f"The database {shown(url)} cannot be used: {error}") from error
-    finally:
-        await connection.close(timeout=CONNECT_S)
 
 
 def shown(url: str) -> str:
@@ -108,33 +96,13 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{user.partition(':')[0]}{at}{host}{parts.path}"
 
 
-def _words(error: Exception) -> str:
-    return str(error) or type(error).__name__
+def program() -> str:
+    """Who we are, for those who look at the sessions of the database: at most 63 characters are kept."""
+    return f"data-factory {VERSION} at {socket.gethostname()}, process {os.getpid()}"
 
 
-async def _migrate(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    scripts = migrations()
-    newest = scripts[-1][0]
-    await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATING)
-    version = await _version(connection)
-    if version > newest:
-        raise SchemaTooNew(
-            f"The data has schema {version}; this version of Data Factory knows {newest}. Install a newer one."
-        )
-    for number, script in scripts:
-        if number > version:
-            async with connection.transaction():
-                await connection.execute(script)
-                await connection.execute("UPDATE schema_version SET version = $1", number)
-
-
-async def _version(connection: asyncpg.Connection[asyncpg.Record]) -> int:
-    if await connection.fetchval("SELECT to_regclass('schema_version') IS NULL"):
-        async with connection.transaction():
-            await connection.execute("CREATE TABLE schema_version (version integer NOT NULL)")
-            await connection.execute("INSERT INTO schema_version VALUES (0)")
-    version: int = await connection.fetchval("SELECT version FROM schema_version")
-    return version
+def _session() -> dict[str, str]:
+    return {**_SESSION, "application_name": program()}
 
 
 async def _be_durable(connection: asyncpg.Connection[asyncpg.Record]) -> None:

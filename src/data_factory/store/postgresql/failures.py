@@ -8,10 +8,16 @@ from typing import Final
 
 import asyncpg
 
-from data_factory.store.promises import ImpossibleWrite, StaleWrite, StoreUnavailable
+from data_factory.store.promises import ImpossibleWrite, StaleWrite, StoreUnavailable, UnusableSchema
 
-GONE_WRONG: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""All that a connection can raise. The last is what asyncpg says of one that was ended while nobody was looking."""
+GONE_WRONG: Final = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg says of one that was ended while nobody was looking
+    UnusableSchema,  # a new one finds that newer servers have taken over
+)
+"""All that a connection can raise."""
 
 _PASSING: Final = frozenset({"08", "25", "40", "53", "55", "57", "58", "XX"})
 """Classes of SQLSTATE that the machine or the moment is to blame for, and not the statement: connection, read-only or

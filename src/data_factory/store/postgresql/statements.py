@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from data_factory.store.statements import read_migrations, read_statements
+from data_factory.store.migrations import Migration, read_migrations
+from data_factory.store.statements import read_statements
 
 _HERE: Final = "data_factory.store.postgresql"
 _COMMENT: Final = re.compile(r"^--.*\n", re.MULTILINE)
@@ -50,6 +51,7 @@ def numbered(sql: str) -> Statement:
     return Statement(text, tuple(numbers))
 
 
-def migrations() -> list[tuple[int, str]]:
-    """The migrations in their order: the number of each and its SQL."""
+@cache
+def migrations() -> list[Migration]:
+    """The migrations in their order."""
     return read_migrations(_HERE)

@@ -29,7 +29,7 @@ class SqliteStore:
 
     Raises:
         StoreUnavailable: the file cannot be used; the message says why.
-        SchemaTooNew: a newer version has written it.
+        UnusableSchema: a newer version has written it.
     """
 
     def __init__(self, directory: Path) -> None:

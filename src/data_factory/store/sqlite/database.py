@@ -1,4 +1,4 @@
-"""The file, its connections and its schema."""
+"""The file, and the connections to it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from data_factory.store.promises import SchemaTooNew
-from data_factory.store.sqlite.statements import migrations
+from data_factory.store.sqlite.schema import migrate
 
 FILE_NAME: Final = "data-factory.sqlite"
 
@@ -26,14 +25,14 @@ def connect(path: Path) -> sqlite3.Connection:
     """A connection for the writer, with the schema up to date.
 
     Raises:
-        SchemaTooNew: the data was written by a newer version.
+        UnusableSchema: a newer version has written the file.
     """
     path.touch(mode=0o600)  # the files that SQLite puts beside it have the same mode
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
     try:
         for pragma in _PRAGMAS:
             connection.execute(pragma)
-        migrate(connection)
+        migrate(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -47,21 +46,3 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA busy_timeout = 5000")
     return connection
-
-
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the schema up to date, each migration in a transaction of its own.
-
-    Raises:
-        SchemaTooNew: the data was written by a newer version.
-    """
-    scripts = migrations()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    newest = scripts[-1][0]
-    if version > newest:
-        raise SchemaTooNew(
-            f"The data has schema {version}; this version of Data Factory knows {newest}. Install a newer one."
-        )
-    for number, script in scripts:
-        if number > version:
-            connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number:d};\nCOMMIT;")

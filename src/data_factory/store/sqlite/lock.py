@@ -11,19 +11,21 @@ FILE_NAME: Final = "lock"
 
 
 class DirectoryInUse(Exception):
-    """Another server uses this data directory."""
+    """Another process uses this data directory."""
 
 
 class DirectoryLock:
     """Holds a data directory for this process until it ends, in whatever way: the system lets go of it, not we.
 
-        lock = DirectoryLock(Path(".data-factory"), "http://127.0.0.1:8080")
+        lock = DirectoryLock(Path(".data-factory"), "serves http://127.0.0.1:8080")
+
+    What is done with it is for the message that another one gets.
 
     Raises:
         DirectoryInUse: another process holds it; the message says which.
     """
 
-    def __init__(self, directory: Path, address: str) -> None:
+    def __init__(self, directory: Path, doing: str) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = directory / FILE_NAME
         self._file: IO[str] = path.open("a+", encoding="utf-8")
@@ -37,7 +39,7 @@ class DirectoryLock:
                 f"The data directory {directory} is in use by {holder}. Stop it, or choose another --data-dir."
             ) from None
         self._file.truncate(0)
-        self._file.write(f"process {os.getpid()}, which serves {address}")
+        self._file.write(f"process {os.getpid()}, which {doing}")
         self._file.flush()
 
     def release(self) -> None:

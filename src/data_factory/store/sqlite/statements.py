@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from data_factory.store.statements import read_migrations, read_statements
+from data_factory.store.migrations import Migration, read_migrations
+from data_factory.store.statements import read_statements
 
 _HERE = "data_factory.store.sqlite"
 
@@ -15,6 +16,7 @@ def statements() -> dict[str, str]:
     return read_statements(_HERE)
 
 
-def migrations() -> list[tuple[int, str]]:
-    """The migrations in their order: the number of each and its SQL."""
+@cache
+def migrations() -> list[Migration]:
+    """The migrations in their order."""
     return read_migrations(_HERE)
