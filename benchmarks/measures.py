@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from benchmarks.chain import chain, steps
+from benchmarks.counts import counts
 from benchmarks.drain import drain
+from benchmarks.idle import idle
 from benchmarks.latency import latency
 from benchmarks.measuring import Measure
 from benchmarks.restart import restart
@@ -17,6 +19,8 @@ MEASURES: Final[dict[str, Measure]] = {
     "latency": latency,
     "chain": chain,
     "steps": steps,
+    "idle": idle,
     "drain": drain,
     "restart": restart,
+    "counts": counts,
 }

@@ -144,6 +144,7 @@ def opened(where: Path, store: StoreName) -> Iterator[Place]:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir()
         server.create()
+    (directory / "log").unlink(missing_ok=True)
     try:
         server.start()
         _remove_left(server)
