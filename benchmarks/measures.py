@@ -10,6 +10,7 @@ from benchmarks.drain import drain
 from benchmarks.idle import idle
 from benchmarks.latency import latency
 from benchmarks.measuring import Measure
+from benchmarks.million import million
 from benchmarks.restart import restart
 from benchmarks.throughput import polls, throughput
 
@@ -19,6 +20,7 @@ MEASURES: Final[dict[str, Measure]] = {
     "latency": latency,
     "chain": chain,
     "steps": steps,
+    "million": million,
     "idle": idle,
     "drain": drain,
     "restart": restart,

@@ -38,16 +38,16 @@ class Field:
     def __init__(self, platform: Platform, caller: Caller) -> None:
         self.platform = platform
         self._caller = caller
-        self._account_id = caller.account_id
+        self.account_id = caller.account_id
         self.scene = Scene("", "", "")
         self._samples: dict[Kind, Sample] = {}
 
     async def prepare(self, slots: int) -> None:
         """Declare the job, in a pipeline with so many slots, and make an execution of each kind."""
-        task = await declare_task(self.platform, self._account_id, "power")
-        pipeline = await declare_pipeline(self.platform, self._account_id, 1)
+        task = await declare_task(self.platform, self.account_id, "power")
+        pipeline = await declare_pipeline(self.platform, self.account_id, 1)
         job = await declare_job(
-            self.platform, self._account_id, step("step0", task), pipeline=pipeline, key="power", title="Power"
+            self.platform, self.account_id, step("step0", task), pipeline=pipeline, key="power", title="Power"
         )
         self.scene = Scene(task.id, job.id, pipeline.id)
         running, pending = [await self._launch() for _ in range(2)]
@@ -83,7 +83,7 @@ class Field:
         id = self.platform.new_id()
         launch = Launch(
             id,
-            self._account_id,
+            self.account_id,
             self.scene.job_id,
             '{"power":10}',
             title=None,
@@ -93,23 +93,23 @@ class Field:
         return (await self.platform.executions.launch(launch)).id
 
     async def _claim(self) -> None:
-        claim = Claim(self._account_id, (self.scene.task_id,), lease_ms=3_600_000, worker_id="bench")
+        claim = Claim(self.account_id, (self.scene.task_id,), lease_ms=3_600_000, worker_id="bench")
         await self.platform.executions.claim(claim, 0, Presence())
 
     async def _report(self, held: Sample) -> None:
         (task,) = held[1]
-        report = Report(self._account_id, task.id, "COMPLETED", '{"result":1024}', task.lease)
+        report = Report(self.account_id, task.id, "COMPLETED", '{"result":1024}', task.lease)
         await self.platform.executions.report(report)
 
     async def _resize(self, pipeline: PipelineRecord, slots: int) -> None:
         definition = PipelineDefinition(title=pipeline.title, slots=slots)
-        await self.platform.catalog.update_pipeline(self._account_id, pipeline.id, definition)
+        await self.platform.catalog.update_pipeline(self.account_id, pipeline.id, definition)
 
     async def _sample(self, id: str) -> Sample:
         async def read(reads: Reads) -> Sample:
-            job = await reads.job_execution(self._account_id, id)
+            job = await reads.job_execution(self.account_id, id)
             assert job is not None
-            return job, await reads.task_executions_of_job(self._account_id, id, Part(limit=10))
+            return job, await reads.task_executions_of_job(self.account_id, id, Part(limit=10))
 
         return await self.platform.store.read(read)
 
