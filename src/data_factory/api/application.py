@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from importlib.resources import files
 from typing import Final
 
@@ -11,13 +10,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from data_factory.api import api_keys, job_executions, jobs, pipelines, task_executions, tasks
 from data_factory.api.openapi import openapi
 from data_factory.api.problems import MethodNotAllowed, problem
-from data_factory.api.routing import Endpoint, Resource
+from data_factory.api.routing import Router
 from data_factory.model.errors import DataFactoryError, NotFound, Unavailable
 from data_factory.service.platform import Platform
 
@@ -54,8 +54,8 @@ _DOCS: Final = """<!doctype html>
 """
 
 
-def application(platform: Platform) -> Starlette:
-    """The API on a platform that has been started."""
+def application(platform: Platform) -> ASGIApp:
+    """The API on a platform that has been started, and the pages around it."""
     document = msgspec.json.encode(openapi(RESOURCES))
 
     async def description(_request: Request) -> Response:
@@ -70,9 +70,8 @@ def application(platform: Platform) -> Starlette:
         return Response(b'{"status":"ready"}', media_type="application/json")
 
     assets = StaticFiles(directory=str(files("data_factory.api").joinpath("swagger_ui")))
-    app = Starlette(
+    pages = Starlette(
         routes=[
-            *_api_routes(platform),
             Route("/health/live", _live),
             Route("/health/ready", ready),
             Route("/openapi.json", description),
@@ -84,17 +83,8 @@ def application(platform: Platform) -> Starlette:
     )
     # A slash too many is told, not redirected: the redirect would name the scheme and the host that we believe in,
     # which behind a proxy would take a client, and its key, to plain HTTP.
-    app.router.redirect_slashes = False
-    return app
-
-
-def _api_routes(platform: Platform) -> list[BaseRoute]:
-    by_path: dict[str, dict[str, Endpoint]] = defaultdict(dict)
-    for routes in RESOURCES:
-        for endpoint in routes.endpoints:
-            by_path[endpoint.path][endpoint.method] = endpoint
-    fixed_first = sorted(by_path.items(), key=lambda item: "{" in item[0])
-    return [Route(path, Resource(platform, methods)) for path, methods in fixed_first]
+    pages.router.redirect_slashes = False
+    return Router(platform, RESOURCES, otherwise=pages)
 
 
 async def _live(_request: Request) -> Response:
