@@ -7,7 +7,7 @@ BIN := .venv/bin
 UV ?= uv
 ARGS ?=
 
-.PHONY: help setup demo run test check format bench test-compat requirements clean
+.PHONY: help setup demo run test check format bench explain test-compat requirements clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,10 @@ format: ## Format the code, and mend what the linter can mend
 bench: ## Measure, and print the figures with the machine's (ARGS="--help" lists the measurements)
 	@scripts/setup.sh dev
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+explain: ## Print how PostgreSQL goes about each statement of the hot path, on a store with a million of each
+	@scripts/setup.sh dev
+	@$(BIN)/python -m benchmarks.explain $(ARGS)
 
 test-compat: ## Run the official TypeScript worker against this server (needs node and npm)
 	@scripts/setup.sh dev
