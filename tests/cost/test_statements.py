@@ -153,18 +153,18 @@ def test_what_is_kept_does_not_make_anything_dearer(shop: Workshop) -> None:
 @pytest.mark.anyio
 async def test_an_idle_platform_with_100_claims_waiting_runs_no_statement(monkeypatch: pytest.MonkeyPatch) -> None:
     run: list[str] = []
-    execute, execute_many = SqliteTransaction._execute, SqliteTransaction._execute_many
+    execute, execute_all = SqliteTransaction._execute, SqliteTransaction._execute_all
 
     def counted(self: SqliteTransaction, name: str, **values: Any) -> Any:
         run.append(name)
         return execute(self, name, **values)
 
-    def counted_many(self: SqliteTransaction, name: str, rows: Any) -> int:
+    def counted_all(self: SqliteTransaction, name: str, rows: Any, *expected: Any) -> int:
         run.append(name)
-        return execute_many(self, name, rows)
+        return execute_all(self, name, rows, *expected)
 
     monkeypatch.setattr(SqliteTransaction, "_execute", counted)
-    monkeypatch.setattr(SqliteTransaction, "_execute_many", counted_many)
+    monkeypatch.setattr(SqliteTransaction, "_execute_all", counted_all)
     monkeypatch.setattr(timers, "LOOK_AT_CLOCK_S", 0.001)
     async with factory() as here:
         work = await here.task()

@@ -59,7 +59,7 @@ async def test_commands_that_come_together_are_one_batch(here: Factory, queue: D
 async def test_commands_that_come_while_a_batch_is_kept_make_the_next(
     here: Factory, queue: Dispatcher, job: JobRecord
 ) -> None:
-    first = asyncio.create_task(queue.submit(here.launch(job)))
+    first = queue.submit(here.launch(job))
     await asyncio.sleep(0)  # the queue has begun with it
     await asyncio.gather(first, *(queue.submit(here.launch(job)) for _ in range(5)))
     assert (queue.batches, queue.commands) == (2, 6)
@@ -118,7 +118,7 @@ async def test_when_too_much_waits_more_is_refused_at_once(
 async def test_who_has_given_up_hinders_nobody_and_the_command_is_done_all_the_same(
     here: Factory, queue: Dispatcher, job: JobRecord
 ) -> None:
-    gives_up, stays = [asyncio.create_task(queue.submit(here.launch(job))) for _ in range(2)]
+    gives_up, stays = [queue.submit(here.launch(job)) for _ in range(2)]
     await asyncio.sleep(0)
     gives_up.cancel()
     assert (await stays).status == "PENDING"
@@ -146,7 +146,7 @@ async def test_a_fault_in_telling_does_not_stop_the_queue(
 
 
 async def test_to_stop_is_to_finish_what_was_asked(here: Factory, queue: Dispatcher, job: JobRecord) -> None:
-    launches = [asyncio.create_task(queue.submit(here.launch(job))) for _ in range(3)]
+    launches = [queue.submit(here.launch(job)) for _ in range(3)]
     await asyncio.sleep(0)
     await queue.stop()
     assert queue.commands == 3

@@ -145,5 +145,5 @@ def _with_member(json: str, name: str, value: Any) -> Any:
     """An object that is kept as JSON, with one more member; put in as text where that is enough."""
     if f'"{name}"' in json:
         return {**msgspec.json.decode(json), name: value}
-    member = msgspec.json.encode({name: value}).decode()[:-1]
-    return msgspec.Raw(f"{json[:-1]},{member[1:]}}}".encode() if json != "{}" else f"{member}}}".encode())
+    member = b'"%s":%s' % (name.encode(), msgspec.json.encode(value))
+    return msgspec.Raw(b"{%s}" % member if json == "{}" else b"%s,%s}" % (json[:-1].encode(), member))

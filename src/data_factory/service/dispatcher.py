@@ -51,20 +51,21 @@ class Dispatcher:
         self.batches = 0
         self.commands = 0
 
-    async def submit(self, command: Command) -> Any:
-        """Carry out a command; when this returns, what it changed is kept.
+    def submit(self, command: Command) -> asyncio.Future[Any]:
+        """Carry out a command; when the answer is there, what it changed is kept. Who awaits it is told:
 
         Raises:
             Unavailable: too many commands are waiting, or the store cannot keep anything; nothing was done.
             DataFactoryError: the command was refused.
         """
-        if len(self._queue) >= MAX_QUEUED:
-            raise Unavailable("The platform has more to do than it can keep up with: try again.")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if len(self._queue) >= MAX_QUEUED:
+            future.set_exception(Unavailable("The platform has more to do than it can keep up with: try again."))
+            return future
         self._queue.append((command, future))
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
-        return await future
+        return future
 
     async def check(self) -> None:
         """Make sure that commands can be kept. As long as they could be, that costs nothing.
