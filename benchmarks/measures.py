@@ -6,6 +6,7 @@ from typing import Final
 
 from benchmarks.chain import chain, steps
 from benchmarks.counts import counts
+from benchmarks.distance import floor
 from benchmarks.drain import drain
 from benchmarks.idle import idle
 from benchmarks.latency import latency
@@ -25,4 +26,5 @@ MEASURES: Final[dict[str, Measure]] = {
     "drain": drain,
     "restart": restart,
     "counts": counts,
+    "floor": floor,
 }
