@@ -32,7 +32,8 @@ class Alone(msgspec.Struct):
 def floor(place: Place, scale: Scale) -> list[Figure]:
     """The work of `throughput`, under the same load, by a server that is nothing but an HTTP parser, msgspec and the
     store: the same statements in grouped transactions, without router, keys, engine, long polls. Then the statements
-    without HTTP: 64 launches, and then a claim of 64 with 64 reports, each a transaction. Ours is measured in the same run."""
+    without HTTP: 64 launches, and then a claim of 64 with 64 reports, each a transaction. Ours is measured in the same
+    run."""
     count = scale.of(16_000, 640)
     with place.data() as data:
         ours = _driven(place, data, count, PROGRAM)
