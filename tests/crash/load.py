@@ -60,21 +60,22 @@ class Ledger:
 
 
 class Load:
-    """Clients of one server: `launchers` that launch these jobs, and `workers` that do these tasks.
+    """Clients of the servers at these addresses: `launchers` that launch these jobs, and `workers` that do these tasks.
+    Each request goes to any of the servers, as through a load balancer.
 
     The work is arithmetic: every step knows what it must give from its input, so an output that was lost, doubled or
     mixed up shows in the result of the job.
     """
 
-    def __init__(self, address: str, jobs: dict[str, str], tasks: list[str], ledger: Ledger) -> None:
+    def __init__(self, addresses: list[str], jobs: dict[str, str], tasks: list[str], ledger: Ledger) -> None:
         self.ledger = ledger
+        self._addresses = addresses
         self._jobs = jobs
         self._tasks = tasks
         self._random = random.Random(0)
         self._launching = True
         self._working = True
         self._client = httpx.AsyncClient(
-            base_url=f"{address}/v1/data_factory",
             headers={"X-Api-Key": KEY},
             timeout=30,
             limits=httpx.Limits(max_connections=64),
@@ -101,8 +102,9 @@ class Load:
         """Send a request until it is answered otherwise than with 503; now and then go away before the answer."""
         while True:
             patience = 0.004 if self._random.random() < LOST else 30
+            url = f"{self._random.choice(self._addresses)}/v1/data_factory{path}"
             try:
-                answer = await self._client.request(method, path, json=body, headers=headers, timeout=patience)
+                answer = await self._client.request(method, url, json=body, headers=headers, timeout=patience)
             except httpx.TransportError:
                 self.ledger.cut += 1
             else:

@@ -21,7 +21,7 @@ async def test_stopped_under_load_and_started_again_nothing_is_lost(server: Serv
     with server.client() as client:
         jobs, tasks = publish(Factory(client))
     ledger = Ledger()
-    load = Load(server.address, {kind: job["id"] for kind, job in jobs.items()}, tasks, ledger)
+    load = Load([server.address], {kind: job["id"] for kind, job in jobs.items()}, tasks, ledger)
     async with load.running(launchers=4, workers=4):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
             await asyncio.to_thread(ledger.wait_for, 100)

@@ -32,6 +32,8 @@ def run(
         raise Stop(ExitCode.FAILED, str(error)) from error
     except StoreUnavailable as error:
         raise Stop(ExitCode.UNREACHABLE, error.message) from error
+    if step is not None and schema.refusal is not None:
+        raise Stop(ExitCode.USAGE, schema.refusal)
     if step is None or as_json:
         show(as_json, msgspec.json.encode(schema), lambda: _shown(schema))
     note(_next(schema))

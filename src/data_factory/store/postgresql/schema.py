@@ -30,9 +30,10 @@ async def arrive(connection: asyncpg.Connection[asyncpg.Record], database: str) 
 
 async def migration_log(connection: asyncpg.Connection[asyncpg.Record]) -> list[Entry]:
     """The migrations that were begun or done; none in a database in which nothing of ours is."""
-    if await connection.fetchval("SELECT to_regclass('schema_migrations') IS NULL"):
+    try:
+        rows = await connection.fetch(statements()["migration_log"].sql)
+    except asyncpg.UndefinedTableError:
         return []
-    rows = await connection.fetch(statements()["migration_log"].sql)
     return [
         Entry(row["number"], row["name"], Kind(row["kind"]), row["done"], row["version"], row["at"]) for row in rows
     ]
