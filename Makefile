@@ -7,7 +7,7 @@ BIN := .venv/bin
 UV ?= uv
 ARGS ?=
 
-.PHONY: help setup demo run test check format bench explain test-compat requirements clean
+.PHONY: help setup demo run test check format bench explain profile test-compat requirements clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,10 @@ bench: ## Measure, and print the figures with the machine's (ARGS="--help" lists
 explain: ## Print how PostgreSQL goes about each statement of the hot path, on a store with a million of each
 	@scripts/setup.sh dev
 	@$(BIN)/python -m benchmarks.explain $(ARGS)
+
+profile: ## Print where each microsecond of a job goes, by room, on both stores
+	@scripts/setup.sh dev
+	@$(BIN)/python -m benchmarks.profiling $(ARGS)
 
 test-compat: ## Run the official TypeScript worker against this server (needs node and npm)
 	@scripts/setup.sh dev

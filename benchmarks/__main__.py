@@ -16,10 +16,8 @@ from rich.console import Console
 from benchmarks.machine import describe
 from benchmarks.measures import MEASURES
 from benchmarks.measuring import Scale, said_of, take, typed
-from benchmarks.place import StoreName, opened
+from benchmarks.place import STORES, StoreName, opened
 from benchmarks.report import PAGE, Results, show, write_page
-
-STORES: Final[tuple[StoreName, ...]] = ("sqlite", "postgresql")
 
 QUICK_ROWS: Final = 1_000
 

@@ -22,6 +22,8 @@ from tests.postgresql import PostgresServer, programs
 
 StoreName = Literal["sqlite", "postgresql"]
 
+STORES: Final[tuple[StoreName, ...]] = ("sqlite", "postgresql")
+
 AS_SERVED: Final = {"fsync": "on", "shared_buffers": "1GB", "max_wal_size": "4GB"}
 """The settings of the PostgreSQL: durable, and with memory as it would have where it serves."""
 

@@ -135,13 +135,13 @@ def _page(results: Results) -> Iterator[str]:
 def _group(command: str, machine: list[tuple[str, str]], measured: list[Measured]) -> Iterator[str]:
     first, last = (pick(one.at for one in measured)[:10] for pick in (min, max))
     yield f"By `{command}`, {first if first == last else f'{first} to {last}'}, {_runs(measured)}.\n"
-    yield _table(["", ""], machine)
+    yield markdown_table(["", ""], machine)
     for one in measured:
         yield f"### {one.name[:1].upper() + one.name[1:]}\n"
         yield f"{one.what}\n"
         rows = one.spreads
         cells = [[*_cells(row, with_system=_compares(rows)), f"{_goal(row)} {_mark(row)}".strip()] for row in rows]
-        yield _table([*_columns(rows), "goal"], cells)
+        yield markdown_table([*_columns(rows), "goal"], cells)
         if one.left_out:
             yield f"Left out: {one.left_out}\n"
 
@@ -173,7 +173,8 @@ def _mark(row: Spread) -> str:
     return {None: "", True: "✓", False: "✗ **not reached**"}[row.reached]
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [_line(columns), "|" + "---|" * len(columns), *map(_line, rows)]
     return "\n".join(lines) + "\n"
 

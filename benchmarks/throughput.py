@@ -50,9 +50,9 @@ def polls(place: Place, scale: Scale) -> list[Figure]:
     count = scale.of(8_000, 320)
     with place.server() as server:
         scene = uvloop.run(prepare(server))
-        uvloop.run(_poll_and_patch(server, scene, scale.of(WARM_UP, 64)))
+        uvloop.run(poll_and_patch(server, scene, scale.of(WARM_UP, 64)))
         with metered(place, server) as cost:
-            uvloop.run(_poll_and_patch(server, scene, count))
+            uvloop.run(poll_and_patch(server, scene, count))
     return [
         Figure("jobs by plain polls and PATCHes", count / cost.seconds, "/s", PLAIN_GOAL),
         *cpu_of_each(place, cost, count),
@@ -67,7 +67,9 @@ def cpu_of_each(place: Place, cost: Cost, count: int, goal: Goal | None = None) 
     return [server, Figure("PostgreSQL CPU for each", cost.database_cpu_s / count * 1e6, "µs")]
 
 
-async def _poll_and_patch(server: Server, scene: Scene, count: int) -> None:
+async def poll_and_patch(server: Server, scene: Scene, count: int) -> None:
+    """Run `count` (a multiple of 32) executions from create to COMPLETED, by plain requests on 32 connections."""
+
     async def client(share: int) -> None:
         connection = await Connection.open(server.port, server.key)
         for _ in range(share):
