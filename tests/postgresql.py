@@ -164,6 +164,21 @@ class Database:
         finally:
             self.server.sql(f"ALTER DATABASE {self.name} ALLOW_CONNECTIONS true")
 
+    @contextmanager
+    def locked(self, *tables: str) -> Iterator[None]:
+        """A time in which somebody else has hold of these tables, and nobody can even read them."""
+        other = subprocess.Popen(
+            [programs() / "psql", "-X", "-qAt", "-d", self.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert other.stdin is not None and other.stdout is not None
+        other.stdin.write(f"BEGIN; LOCK TABLE {', '.join(tables)}; SELECT 'held';\n".encode())
+        other.stdin.flush()
+        assert other.stdout.readline() == b"held\n"
+        try:
+            yield
+        finally:
+            other.communicate()
+
     def empty(self) -> None:
         """Remove what is in its tables, whoever is still there."""
         self.sql(CUT.format(self.name), f"TRUNCATE {TABLES} RESTART IDENTITY")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import resource
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -13,8 +14,9 @@ import pytest
 
 from data_factory.model.records import AccountRecord, JobRecord, PipelineRecord, TaskRecord
 from data_factory.store.postgresql import PostgresqlStore
-from data_factory.store.promises import Store
+from data_factory.store.promises import PATIENCE_S, Store
 from data_factory.store.sqlite import SqliteStore
+from data_factory.store.sqlite.database import FILE_NAME
 from tests.postgresql import Database
 from tests.store.rows import account, job, keep, pipeline, task
 
@@ -22,7 +24,11 @@ from tests.store.rows import account, job, keep, pipeline, task
 class Place(Protocol):
     """Where a store keeps things: what one store has kept there, the next that is opened finds."""
 
-    async def open(self) -> Store: ...
+    async def open(self, patience: float = PATIENCE_S) -> Store: ...
+
+    def held_up(self) -> AbstractContextManager[None]:
+        """A time in which somebody else has hold of what is to be written."""
+        ...
 
     def outage(self) -> AbstractContextManager[None]:
         """A time in which nothing can be written; then it can again, by the stores that are open."""
@@ -35,8 +41,15 @@ class SqlitePlace:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    async def open(self) -> Store:
-        return SqliteStore(self.directory)
+    async def open(self, patience: float = PATIENCE_S) -> Store:
+        return SqliteStore(self.directory, patience)
+
+    @contextmanager
+    def held_up(self) -> Iterator[None]:
+        """Another program has locked the file."""
+        with closing(sqlite3.connect(self.directory / FILE_NAME, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
 
     @contextmanager
     def outage(self) -> Iterator[None]:
@@ -61,8 +74,14 @@ class PostgresqlPlace:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    async def open(self) -> Store:
-        return PostgresqlStore(self.database.url)
+    async def open(self, patience: float = PATIENCE_S) -> Store:
+        return PostgresqlStore(self.database.url, patience)
+
+    @contextmanager
+    def held_up(self) -> Iterator[None]:
+        """Another session has locked the tables."""
+        with self.database.locked("tasks", "job_executions"):
+            yield
 
     @contextmanager
     def outage(self) -> Iterator[None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from data_factory.store.promises import Store, StoreUnavailable
@@ -61,6 +63,24 @@ async def test_whether_anything_can_be_written_is_found_out_without_writing_anyt
         await store.write(lambda t: t.write_nothing_new())
     await store.write(lambda t: t.write_nothing_new())
     assert await store.read(lambda reads: reads.first_account()) == house.account
+
+
+async def test_nobody_waits_longer_than_the_patience_for_somebody_else(place: Place) -> None:
+    store = await place.open(patience=0.2)
+    house = await furnish(store)
+    clock = asyncio.get_running_loop().time
+    with place.held_up():
+        began = clock()
+        for answer in await asyncio.gather(
+            *(keep(store, execution(house.job)) for _ in range(2)), return_exceptions=True
+        ):
+            assert isinstance(answer, StoreUnavailable)
+        assert clock() - began < 2
+    assert await kept(store, house) == []
+    row = execution(house.job)
+    await keep(store, row)
+    assert await kept(store, house) == [row.id]
+    await store.close()
 
 
 async def kept(store: Store, house: House) -> list[str]:

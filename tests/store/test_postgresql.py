@@ -8,7 +8,6 @@ import re
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
@@ -16,10 +15,11 @@ from msgspec.structs import replace
 
 from data_factory.store import postgresql
 from data_factory.store.postgresql import PostgresqlStore
-from data_factory.store.postgresql.database import Connection, connect, shown
+from data_factory.store.postgresql.database import connect, shown
 from data_factory.store.postgresql.migrating import prepare
 from data_factory.store.postgresql.statements import statements
-from data_factory.store.promises import Reads, StoreUnavailable, Transaction
+from data_factory.store.promises import Reads, StoreUnavailable, Transaction, WriteUnderWay
+from tests.cable import Cable, Fate, is_commit
 from tests.postgresql import PASSWORD, Database, PostgresServer, running_postgres
 from tests.store.conftest import furnish
 from tests.store.rows import ALL, NOW, attempt, execution, ids, keep, started, task
@@ -112,29 +112,120 @@ async def test_a_connection_cut_in_the_middle_is_made_again_and_the_work_too(
     ]
 
 
-@pytest.mark.parametrize("kept", [True, False])
-async def test_a_commit_that_was_not_answered_is_found_out(
-    store: PostgresqlStore, database: Database, monkeypatch: pytest.MonkeyPatch, kept: bool
-) -> None:
+@pytest.fixture
+async def cable(postgres: PostgresServer, anyio_backend: str) -> AsyncIterator[Cable]:
+    async with Cable(postgres.port) as cable:
+        yield cable
+
+
+@pytest.mark.parametrize("fate", [Fate.LOSE, Fate.LOSE_ANSWER])
+async def test_a_commit_that_was_not_answered_is_found_out(database: Database, cable: Cable, fate: Fate) -> None:
     """The connection is lost with the COMMIT, or with its answer: it is kept once either way."""
+    store = PostgresqlStore(cable.to(database.url))
     house = await furnish(store)
     row = task(house.account.id)
-    cuts: list[str] = []
-    run = Connection.execute
-
-    async def cut(self: Connection, sql: str, *args: object, **settings: Any) -> str:
-        if sql == "COMMIT" and not cuts and kept:
-            cuts.append(await run(self, sql))
-        if sql == "COMMIT" and len(cuts) < 2:
-            cuts.append("cut")
-            cuts.append("cut")
-            self.terminate()
-            raise ConnectionResetError
-        return await run(self, sql, *args, **settings)
-
-    monkeypatch.setattr(Connection, "execute", cut)
+    fates = [fate]
+    cable.fate = lambda message: fates.pop() if is_commit(message) and fates else Fate.PASS
     await keep(store, row)
+    assert fates == []
     assert ids(await store.read(lambda reads: reads.tasks_of_account(house.account.id, ALL))) == [row.id, house.task.id]
+    await store.close()
+
+
+async def test_a_silent_database_is_not_waited_for_and_is_used_again_when_it_speaks(
+    database: Database, cable: Cable
+) -> None:
+    """Every connection of the pool is dead without a word: that costs one user its patience, and not each in turn."""
+    store = PostgresqlStore(cable.to(database.url), patience=0.5)
+    house = await furnish(store)
+    await asyncio.gather(*(store.read(lambda reads: reads.first_account()) for _ in range(10)))
+    clock = asyncio.get_running_loop().time
+    before, during, after = [execution(house.job) for _ in range(3)]
+    await keep(store, before)
+    with cable.silence():
+        began = clock()
+        with pytest.raises(StoreUnavailable):
+            await keep(store, during)
+        with pytest.raises(StoreUnavailable):
+            await store.read(lambda reads: reads.first_account())
+        assert clock() - began < 2
+    began = clock()
+    await keep(store, after)
+    assert clock() - began < 0.4
+    assert ids(await store.read(lambda reads: reads.job_executions_of_account(house.account.id, ALL))) == [
+        after.id,
+        before.id,
+    ]
+    await store.close()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_whether_a_commit_was_kept_is_known_later_if_nobody_can_be_asked(
+    database: Database, cable: Cable, kept: bool
+) -> None:
+    """And a commit that was lost is not tried again then: whoever was told that nobody knows may have done so."""
+    store = PostgresqlStore(cable.to(database.url), patience=0.3)
+    house = await furnish(store)
+    row = execution(house.job)
+    silence = cable.silence()
+
+    def fate(message: bytes) -> Fate:
+        if is_commit(message):
+            cable.fate = lambda _: Fate.PASS
+            if kept:
+                asyncio.get_running_loop().call_soon(silence.__enter__)  # it still arrives; its answer does not
+            else:
+                silence.__enter__()
+                return Fate.LOSE
+        return Fate.PASS
+
+    cable.fate = fate
+
+    async def work(transaction: Transaction) -> str:
+        await transaction.insert_job_executions([row])
+        return "kept"
+
+    with pytest.raises(WriteUnderWay) as under_way:
+        await store.write(work)
+    silence.__exit__(None, None, None)
+    if kept:
+        assert await under_way.value.end == "kept"
+    else:
+        with pytest.raises(StoreUnavailable):
+            await under_way.value.end
+    found = await store.read(lambda reads: reads.job_executions_of_account(house.account.id, ALL))
+    assert ids(found) == [row.id] * kept
+    await store.close()
+
+
+async def test_to_close_does_not_wait_for_a_database_that_is_gone(database: Database, cable: Cable) -> None:
+    store = PostgresqlStore(cable.to(database.url), patience=0.1)
+    house = await furnish(store)
+    silence = cable.silence()
+
+    def fate(message: bytes) -> Fate:
+        if is_commit(message):
+            silence.__enter__()
+        return Fate.PASS
+
+    cable.fate = fate
+    with pytest.raises(WriteUnderWay) as under_way:
+        await keep(store, execution(house.job))
+    async with asyncio.timeout(2):
+        await store.close()
+    assert under_way.value.end.cancelled()
+
+
+async def test_a_session_that_stands_still_in_a_transaction_is_ended_by_the_database(database: Database) -> None:
+    """Or a server that is stopped in the middle of something would hold up all others."""
+    connection = await connect(database.url, 0.2)
+    await connection.execute("BEGIN; LOCK TABLE tasks")
+    store = PostgresqlStore(database.url)
+    house = await furnish(store)
+    assert await store.read(lambda reads: reads.tasks_by_id([house.task.id])) == [house.task]
+    with pytest.raises((asyncpg.IdleInTransactionSessionTimeoutError, asyncpg.InterfaceError)):
+        await connection.execute("COMMIT")
+    await store.close()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from data_factory.store.migrations import Kind, Migration
-from data_factory.store.promises import Reads, StoreUnavailable, UnusableSchema
+from data_factory.store.promises import Reads, StoreUnavailable, Transaction, UnusableSchema, WriteUnderWay
 from data_factory.store.sqlite import SqliteStore, migrating, transaction
 from data_factory.store.sqlite import schema as schema_of_a_file
 from data_factory.store.sqlite.database import FILE_NAME, connect, connect_reader
@@ -241,6 +241,49 @@ async def test_work_that_waits_for_something_else_is_a_mistake_that_is_told(tmp_
         with pytest.raises(RuntimeError, match="waited for something that is not the store"):
             await run(work)
     await furnish(store)
+    await store.close()
+
+
+# -- a disk that does not answer
+
+
+async def test_what_has_begun_may_be_kept_and_what_has_not_never_will(tmp_path: Path) -> None:
+    """The writer's thread hangs in the first write; the second waits behind it."""
+    store = SqliteStore(tmp_path, patience=0.2)
+    house = await furnish(store)
+    rows = [execution(house.job) for _ in range(3)]
+    answers = threading.Event()
+
+    async def hang(transaction: Transaction) -> str:
+        await transaction.insert_job_executions(rows[:1])
+        answers.wait()
+        return "kept"
+
+    begun = asyncio.create_task(store.write(hang))
+    await asyncio.sleep(0)  # it is the first
+    with pytest.raises(StoreUnavailable):
+        await keep(store, rows[1])
+    with pytest.raises(WriteUnderWay) as under_way:
+        await begun
+    assert not under_way.value.end.done()
+    answers.set()
+    assert await under_way.value.end == "kept"
+    await keep(store, rows[2])
+    found = await store.read(lambda reads: reads.job_executions_of_account(house.account.id, ALL))
+    assert ids(found) == [rows[2].id, rows[0].id]
+    await store.close()
+
+
+async def test_a_read_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path, patience=0.05)
+    answers = threading.Event()
+
+    async def hang(reads: Reads) -> None:
+        answers.wait()
+
+    with pytest.raises(StoreUnavailable):
+        await store.read(hang)
+    answers.set()
     await store.close()
 
 

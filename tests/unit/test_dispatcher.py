@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import pytest
 
-from data_factory.model.errors import DataFactoryError, NotFound, Unavailable
+from data_factory.model.errors import DataFactoryError, NotFound, OutcomeUnknown, Unavailable
 from data_factory.model.records import JobRecord
 from data_factory.service import dispatcher as dispatching
+from data_factory.service import health
 from data_factory.service.batch import Effects
 from data_factory.service.commands import Cancel, Command
 from data_factory.service.dispatcher import Dispatcher
 from data_factory.service.graphs import Graphs
-from data_factory.store.promises import ImpossibleWrite
+from data_factory.service.paging import Part
+from data_factory.store.promises import (
+    ImpossibleWrite,
+    Member,
+    Reads,
+    Store,
+    StoreUnavailable,
+    Transaction,
+    WriteUnderWay,
+)
 from tests.factory import Factory, factory
 from tests.workshop import step
 
 pytestmark = pytest.mark.anyio
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -161,3 +173,119 @@ async def test_to_stop_when_nothing_was_asked_is_to_do_nothing(queue: Dispatcher
 async def test_an_error_of_ours_reaches_the_one_who_asked(here: Factory, queue: Dispatcher) -> None:
     with pytest.raises(DataFactoryError):
         await queue.submit(Cancel(here.account_id, "f" * 24))
+
+
+# -- a store that does not answer
+
+
+class Silent:
+    """The store, which keeps what it is given to itself while `speaks` is not set."""
+
+    def __init__(self, store: Store, patience: float) -> None:
+        self._store = store
+        self.patience = patience
+        self.speaks = asyncio.Event()
+        self.speaks.set()
+
+    async def write(
+        self, work: Callable[[Transaction], Awaitable[T]], tell: Callable[[T], Sequence[str]] | None = None
+    ) -> T:
+        writing = asyncio.create_task(self._write(work, tell))
+        await asyncio.wait({writing}, timeout=2 * self.patience)
+        if not writing.done():
+            raise WriteUnderWay(writing)
+        return writing.result()
+
+    async def _write(self, work: Any, tell: Any) -> Any:
+        await self.speaks.wait()
+        return await self._store.write(work, tell)
+
+    async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:
+        await self.speaks.wait()
+        return await self._store.read(work)
+
+    async def join(self, member: Member) -> None:
+        await self._store.join(member)
+
+    async def close(self) -> None:
+        await self._store.close()
+
+
+@pytest.fixture
+def silent(here: Factory) -> Silent:
+    return Silent(here.store, patience=0.05)
+
+
+@pytest.fixture
+def waiting(here: Factory, silent: Silent, told: list[Effects]) -> Dispatcher:
+    """A dispatcher on the silent store."""
+    return Dispatcher(silent, lambda: here.now, here.new_id, told.append, Graphs())
+
+
+async def begun(queue: Dispatcher, command: Command) -> asyncio.Future[Any]:
+    """The answer to a command that the queue has begun with."""
+    answer = queue.submit(command)
+    await asyncio.sleep(0)
+    return answer
+
+
+async def test_who_waits_behind_a_batch_that_hangs_is_told_so_and_nothing_of_theirs_is_done_later(
+    here: Factory, silent: Silent, waiting: Dispatcher, job: JobRecord, told: list[Effects]
+) -> None:
+    silent.speaks.clear()
+    first = await begun(waiting, here.launch(job))
+    refused = await answers(waiting, *(here.launch(job) for _ in range(3)))
+    assert [type(answer) for answer in refused] == [StoreUnavailable] * 3
+    assert not first.done()
+    with pytest.raises(StoreUnavailable):
+        await waiting.submit(here.launch(job))  # who comes now is told at once
+    with pytest.raises(StoreUnavailable):
+        await waiting.check()
+    with pytest.raises(OutcomeUnknown):
+        await first
+    assert told == []
+    silent.speaks.set()
+    again = here.launch(job)
+    assert (await waiting.submit(again)).status == "PENDING"
+    assert len(told) == 2, "what the first one has done is told when it is known"
+    runs = await here.platform.executions.job_executions(here.account_id, Part())
+    assert [run.status for run in runs] == ["PENDING", "RUNNING"]
+    assert runs[0].id == again.id
+
+
+async def test_a_store_that_answers_late_but_in_time_has_refused_nobody_it_took(
+    here: Factory, silent: Silent, waiting: Dispatcher, job: JobRecord
+) -> None:
+    silent.speaks.clear()
+    first = await begun(waiting, here.launch(job))
+    with pytest.raises(StoreUnavailable):
+        await waiting.submit(here.launch(job))
+    silent.speaks.set()
+    assert (await first).status == "RUNNING"
+    await waiting.check()
+
+
+async def test_health_is_answered_at_once_by_one_look_for_all_who_ask(
+    here: Factory, silent: Silent, waiting: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[object] = []
+    read = silent.read
+
+    async def counted(work: Callable[[Reads], Awaitable[Any]]) -> Any:
+        reads.append(work)
+        return await read(work)
+
+    monkeypatch.setattr(silent, "read", counted)
+    monkeypatch.setattr(health, "LONGEST_S", 0.01)
+    doctor = health.Health(silent, waiting)
+    await doctor.check()
+    silent.speaks.clear()
+    given = await asyncio.gather(*(doctor.check() for _ in range(5)), return_exceptions=True)
+    assert [type(answer) for answer in given] == [StoreUnavailable] * 5
+    with pytest.raises(StoreUnavailable):
+        await doctor.check()
+    assert len(reads) == 2
+    silent.speaks.set()
+    await asyncio.gather(*(doctor.check() for _ in range(5)))
+    await doctor.check()
+    assert len(reads) == 3

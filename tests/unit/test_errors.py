@@ -55,6 +55,7 @@ def test_the_codes_that_clients_rely_on() -> None:
         "job_execution_ended",
         "too_large",
         "unavailable",
+        "outcome_unknown",
     }
 
 

@@ -84,6 +84,7 @@ class Outage:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.patience = store.patience
         self.lasts = 0
 
     async def write(

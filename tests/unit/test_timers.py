@@ -142,6 +142,7 @@ class FaultyStore:
 
     def __init__(self, store: Store, *errors: Exception) -> None:
         self._store = store
+        self.patience = store.patience
         self._errors = list(errors)
 
     async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:

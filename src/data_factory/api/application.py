@@ -63,8 +63,7 @@ def application(platform: Platform) -> ASGIApp:
 
     async def ready(request: Request) -> Response:
         try:
-            await platform.dispatcher.check()
-            await platform.store.read(lambda reads: reads.first_account())
+            await platform.health.check()
         except Unavailable as error:
             return _refusal(error, request)
         return Response(b'{"status":"ready"}', media_type="application/json")

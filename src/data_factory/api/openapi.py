@@ -11,7 +11,7 @@ import msgspec
 
 from data_factory.api.problems import PROBLEM_TYPES, STATUS_OF
 from data_factory.api.routing import Endpoint, Query, Routes, describe
-from data_factory.model.errors import DataFactoryError, Invalid, TooLarge, Unauthorized, Unavailable
+from data_factory.model.errors import DataFactoryError, Invalid, OutcomeUnknown, TooLarge, Unauthorized, Unavailable
 from data_factory.model.resources import Problem
 
 Document = dict[str, Any]
@@ -108,6 +108,8 @@ def _problems(endpoint: Endpoint, schemas: Document) -> Document:
     refusals: list[type[DataFactoryError]] = [Invalid, Unauthorized, *endpoint.errors, Unavailable]
     if endpoint.body is not None:
         refusals.append(TooLarge)
+    if endpoint.makes:
+        refusals.append(OutcomeUnknown)
     by_status: dict[int, list[str]] = {}
     for refusal in refusals:
         by_status.setdefault(STATUS_OF[refusal.code], []).append(f"`{refusal.code}`")

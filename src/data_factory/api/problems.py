@@ -29,6 +29,7 @@ STATUS_OF: Final[dict[str, int]] = {
     errors.TooLarge.code: 413,
     "internal_error": 500,
     errors.Unavailable.code: 503,
+    errors.OutcomeUnknown.code: 504,
 }
 """The HTTP status of every code. A client may rely on both."""
 

@@ -22,7 +22,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from data_factory.api.bodies import Misfit, convert, encode, read_json
 from data_factory.api.presenting import Wire
 from data_factory.api.problems import Headers, InternalError, MethodNotAllowed, problem
-from data_factory.model.errors import DataFactoryError, FieldError, Invalid, TooLarge, Unauthorized, Unavailable
+from data_factory.model.errors import (
+    DataFactoryError,
+    FieldError,
+    Invalid,
+    OutcomeUnknown,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+)
 from data_factory.model.ids import ID_PATTERN, is_id
 from data_factory.service.commands import IdempotencyKey
 from data_factory.service.keys import Caller
@@ -271,6 +279,15 @@ class Endpoint(msgspec.Struct, frozen=True):
     idempotent: bool = False
     refuse: Callable[[Call, Misfit], Awaitable[DataFactoryError]] | None = None
 
+    @property
+    def makes(self) -> bool:
+        """Whether it makes something new."""
+        return self.method == "POST" and self.status == HTTPStatus.CREATED
+
+    def makes_another(self, call: Call) -> bool:
+        """Whether to send a request again that was carried out would make the same thing a second time."""
+        return self.makes and not (self.idempotent and call.header(b"idempotency-key"))
+
     async def answer_to(self, call: Call) -> bytes:
         """Call the handler, with the body if there is one."""
         await call.authenticate()
@@ -352,6 +369,8 @@ class Resource:
         except asyncio.CancelledError:  # the server stops, and has waited long enough for the rest of the request
             status, headers, body = problem(Unavailable("The platform is stopping: try again."), call.header(b"accept"))
         except DataFactoryError as error:
+            if isinstance(error, OutcomeUnknown) and endpoint is not None and not endpoint.makes_another(call):
+                error = Unavailable("It is not known yet whether this was done: send it again, it is not done twice.")
             status, headers, body = problem(error, call.header(b"accept"))
             headers += call.answer_headers
         except Exception:

@@ -140,5 +140,11 @@ class Unavailable(DataFactoryError):
     code = "unavailable"
 
 
+class OutcomeUnknown(Unavailable):
+    """It is not known yet whether this was done: look before you ask for it again."""
+
+    code = "outcome_unknown"
+
+
 def _summary(errors: tuple[FieldError, ...]) -> str:
     return "; ".join(f"{error.path}: {error.message}" if error.path else error.message for error in errors[:5])

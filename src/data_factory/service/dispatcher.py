@@ -16,7 +16,7 @@ from data_factory.service.batch import Done, Effects, run_batch
 from data_factory.service.clock import Clock
 from data_factory.service.commands import Command
 from data_factory.service.graphs import Graphs
-from data_factory.store.promises import Store, StoreUnavailable
+from data_factory.store.promises import Store, StoreUnavailable, WriteUnderWay
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ class Dispatcher:
         self._queue: deque[Queued] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._failed_at: float | None = None
+        self._silent = False
         self.batches = 0
         self.commands = 0
 
@@ -55,12 +56,16 @@ class Dispatcher:
         """Carry out a command; when the answer is there, what it changed is kept. Who awaits it is told:
 
         Raises:
-            Unavailable: too many commands are waiting, or the store cannot keep anything; nothing was done.
+            Unavailable: too many commands are waiting, or the store can keep nothing; nothing was done, nor will be.
+            OutcomeUnknown: it is not known in time whether it was done.
             DataFactoryError: the command was refused.
         """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if len(self._queue) >= MAX_QUEUED:
             future.set_exception(Unavailable("The platform has more to do than it can keep up with: try again."))
+            return future
+        if self._silent:
+            future.set_exception(StoreUnavailable())
             return future
         self._queue.append((command, future))
         if self._worker is None:
@@ -73,6 +78,8 @@ class Dispatcher:
         Raises:
             Unavailable: the store cannot keep anything, or could not a moment ago.
         """
+        if self._silent:
+            raise StoreUnavailable
         if self._failed_at is None:
             return
         if asyncio.get_running_loop().time() - self._failed_at < MOMENT_S:
@@ -89,7 +96,12 @@ class Dispatcher:
         try:
             while self._queue:
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
-                await self._carry_out(batch)
+                watch = asyncio.get_running_loop().call_later(self._store.patience, self._lose_patience)
+                try:
+                    await self._carry_out(batch)
+                finally:
+                    watch.cancel()
+                    self._silent = False
         finally:
             self._worker = None
 
@@ -101,10 +113,12 @@ class Dispatcher:
                 tell=_news,
             )
         except Exception as error:
-            if isinstance(error, StoreUnavailable) or len(batch) == 1:
+            if isinstance(error, Unavailable) or len(batch) == 1:
                 self._cannot_keep(error)
                 for _, future in batch:
                     _answer(future, error)
+                if isinstance(error, WriteUnderWay):
+                    error.end.add_done_callback(self._was_known_late)
             else:  # one of them is the cause: the others must not suffer
                 log.warning("a batch of %d could not be kept; trying each alone", len(batch), exc_info=error)
                 for one in batch:
@@ -115,14 +129,31 @@ class Dispatcher:
         self.commands += len(batch)
         for (_, future), answer in zip(batch, done.answers, strict=True):
             _answer(future, answer)
+        self._tell(done)
+
+    def _tell(self, done: Done) -> None:
         try:
             self._on_effects(done.effects)
         except Exception:
             log.exception("what a batch has done could not be told to those who wait for it")
 
+    def _was_known_late(self, end: asyncio.Future[Done]) -> None:
+        """Those who asked have been told that nobody knows; those who wait for what it has done still do."""
+        if not end.cancelled() and end.exception() is None:
+            self._tell(end.result())
+
+    def _lose_patience(self) -> None:
+        """The store does not answer. Who waits behind the batch that it has is told so now, and nothing of what they
+        asked will be done; who comes from now on need not wait to hear that."""
+        self._silent = True
+        self._cannot_keep(StoreUnavailable(f"it has not answered for {self._store.patience:g} seconds"))
+        while self._queue:
+            _, future = self._queue.popleft()
+            _answer(future, StoreUnavailable())
+
     def _cannot_keep(self, error: Exception) -> None:
         """Log it; an outage is logged when it begins, or it would fill the disk that is full."""
-        if not isinstance(error, StoreUnavailable):
+        if not isinstance(error, Unavailable):
             log.error("a command could not be kept", exc_info=error)
             return
         if self._failed_at is None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from data_factory.model.errors import DataFactoryError, NotFound
+from data_factory.model.errors import DataFactoryError, NotFound, Unavailable
 from data_factory.model.records import JobExecutionRecord, TaskExecutionRecord
 from data_factory.model.status import JOB_EXECUTION_ENDED
 from data_factory.service.commands import Cancel, Claim, Launch, Report
@@ -67,10 +67,14 @@ class Executions:
         return execution
 
     async def report_all(self, reports: Sequence[Report]) -> list[TaskExecutionRecord | DataFactoryError]:
-        """Take many reports; a refused one does not hinder the others."""
+        """Take many reports; a refused one does not hinder the others.
+
+        Raises:
+            Unavailable: some could not be taken. To send all of them again is safe.
+        """
         answers: list[Any] = await asyncio.gather(*map(self._dispatcher.submit, reports), return_exceptions=True)
         for answer in answers:
-            if isinstance(answer, BaseException) and not isinstance(answer, DataFactoryError):
+            if isinstance(answer, BaseException) and not _is_refusal(answer):
                 raise answer
         return answers
 
@@ -149,6 +153,11 @@ class Executions:
         await self.report_all(
             [Report(account_id=one.account_id, id=one.id, status="SCHEDULED", lease=one.lease) for one in taken]
         )
+
+
+def _is_refusal(answer: BaseException) -> bool:
+    """Whether a command was refused for good, so that it is of no use to send it again."""
+    return isinstance(answer, DataFactoryError) and not isinstance(answer, Unavailable)
 
 
 def _answered(calls: Counter[str], taken: list[TaskExecutionRecord]) -> Counter[str]:

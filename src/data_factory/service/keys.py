@@ -15,7 +15,7 @@ from data_factory.model.records import AccountRecord, ApiKeyRecord, PipelineReco
 from data_factory.service import news
 from data_factory.service.clock import Clock
 from data_factory.service.paging import Part
-from data_factory.store.promises import Store, Transaction
+from data_factory.store.promises import Store, Transaction, WriteUnderWay
 
 PREFIX: Final = "df_"
 ENVIRONMENT: Final = "DATA_FACTORY_API_KEY"
@@ -117,8 +117,12 @@ class Keys:
             await transaction.revoke_api_key(account_id, id, self._clock())
             return record
 
-        record = await self._store.write(work, tell=lambda record: news.of_revoked([record.id]))
-        self.forget([record.id])
+        try:
+            record = await self._store.write(work, tell=lambda record: news.of_revoked([record.id]))
+        except WriteUnderWay as unknown:
+            unknown.end.add_done_callback(lambda _: self.forget([id]))
+            raise
+        self.forget([id])
         return record
 
     def _prepare(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Final
 
+from data_factory.model.errors import Unavailable
 from data_factory.model.ids import IdMaker, NewId
 from data_factory.service.batch import Effects
 from data_factory.service.catalog import Catalog
@@ -14,6 +15,7 @@ from data_factory.service.commands import FillSlots
 from data_factory.service.dispatcher import Dispatcher
 from data_factory.service.executions import Executions
 from data_factory.service.graphs import Graphs
+from data_factory.service.health import Health
 from data_factory.service.keys import Keep, Keys
 from data_factory.service.membership import Membership
 from data_factory.service.timers import Timers
@@ -48,6 +50,7 @@ class Platform:
         self.executions = Executions(store, self.dispatcher, self.room)
         self.catalog = Catalog(store, self.dispatcher, graphs, clock, self.new_id)
         self.keys = Keys(store, clock, self.new_id)
+        self.health = Health(store, self.dispatcher)
         self._membership = Membership(store, clock, self.room, self.timers, self.keys)
         self._filling: set[asyncio.Task[None]] = set()
 
@@ -90,6 +93,9 @@ class Platform:
         while True:
             try:
                 await self.dispatcher.submit(FillSlots(pipeline_ids))
+            except Unavailable as error:
+                log.warning("the slots of %d pipelines could not be filled; trying again: %s", len(pipeline_ids), error)
+                await asyncio.sleep(RETRY_S)
             except Exception:
                 log.exception("the slots of %d pipelines could not be filled; trying again", len(pipeline_ids))
                 await asyncio.sleep(RETRY_S)

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from typing import Final
 
+from data_factory.model.errors import Unavailable
 from data_factory.service.clock import Clock
 from data_factory.service.commands import FireTimers
 from data_factory.service.dispatcher import Dispatcher
@@ -71,6 +72,9 @@ class Timers:
                 await self._may_fire.wait()
                 await self.run_once()
                 await self._until_due()
+            except Unavailable as error:
+                log.warning("the timers could not be fired; trying again: %s", error)
+                await asyncio.sleep(RETRY_S)
             except Exception:  # whatever it is, time goes on
                 log.exception("the timers could not be fired; trying again")
                 await asyncio.sleep(RETRY_S)

@@ -7,10 +7,11 @@ wherever its connection lives: the verbs below are the only awaits in it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-from data_factory.model.errors import Unavailable
+from data_factory.model.errors import OutcomeUnknown, Unavailable
 from data_factory.model.records import (
     AccountRecord,
     ApiKeyRecord,
@@ -27,12 +28,26 @@ from data_factory.model.records import (
 T = TypeVar("T")
 Pair = tuple[str, str]
 
+PATIENCE_S: Final = 5.0
+"""How long a store waits for what it is made of, unless it is told otherwise."""
+
 LONGEST_LINE: Final = 7_900
 """How many bytes a line of news may have."""
 
 
 class StoreUnavailable(Unavailable):
     """The store cannot be written to at the moment: try again."""
+
+
+class WriteUnderWay(OutcomeUnknown):
+    """It is not known yet whether this was kept: look before you ask for it again.
+
+    `end` has the result once it is known to be kept, and StoreUnavailable once it is known not to be.
+    """
+
+    def __init__(self, end: asyncio.Future[Any]) -> None:
+        super().__init__()
+        self.end = end
 
 
 class StaleWrite(Exception):
@@ -234,6 +249,11 @@ class Member(Protocol):
 class Store(Protocol):
     """A place where everything is kept."""
 
+    @property
+    def patience(self) -> float:
+        """For how many seconds anybody waits for it to answer; twice as long for what it may already have kept."""
+        ...
+
     async def join(self, member: Member) -> None:
         """Join the processes that work on this store, and hear from now on what they tell.
 
@@ -251,7 +271,8 @@ class Store(Protocol):
         processes on this store are told of its result, once it is kept: lines of at most `LONGEST_LINE` bytes.
 
         Raises:
-            StoreUnavailable: it could not be kept; nothing of it was. The same work may succeed later.
+            StoreUnavailable: it could not be kept; nothing of it was, or ever will be. The same work may succeed later.
+            WriteUnderWay: it is not known in time whether it is kept; it will be.
             StaleWrite, ImpossibleWrite: it must not be kept; nothing of it was.
         """
         ...

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import secrets
 from collections.abc import Sequence
+from itertools import count
 from typing import Any, Final
 
-import asyncpg
-
-from data_factory.store.postgresql.database import connect
+from data_factory.store.postgresql.database import Connection, connect
 from data_factory.store.postgresql.failures import GONE_WRONG, in_our_words
 from data_factory.store.postgresql.transaction import CHANNEL
 from data_factory.store.promises import Member, StoreUnavailable
@@ -25,16 +25,18 @@ LOOK_S: Final = 30.0
 """How often the connection is tried while nothing comes: one that was cut without a word is noticed."""
 
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
+"""Between two tries to connect, half as much again or half of it: not all servers are to come at once."""
 
 
 class Peers:
     """A connection on which news come in, made again whenever it is lost."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: float) -> None:
         self._url = url
+        self._patience = patience
         self._name = secrets.token_hex(4)
-        self._lost = asyncio.Event()
-        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._stirred = asyncio.Event()
+        self._connection: Connection | None = None
         self._watch: asyncio.Task[None] | None = None
 
     def signed(self, lines: Sequence[str]) -> list[str]:
@@ -44,8 +46,12 @@ class Peers:
     async def join(self, member: Member) -> None:
         """Hear what the others tell from now on; who is the first does first what must be done before others come."""
         with in_our_words():
-            await self._join(member)
-        self._watch = asyncio.create_task(self._keep(member))
+            connection = await self._join(member)
+        self._watch = asyncio.create_task(self._keep(member, connection))
+
+    def doubt(self) -> None:
+        """The database was silent on another connection: see whether it is on this one."""
+        self._stirred.set()
 
     async def leave(self) -> None:
         """Hear nothing any more."""
@@ -55,65 +61,61 @@ class Peers:
         if self._connection is not None:
             self._connection.terminate()
 
-    async def _join(self, member: Member) -> None:
-        self._lost.clear()
-        connection = self._connection = await connect(self._url)
-        try:
-            connection.add_termination_listener(lambda *_: self._lost.set())
-
-            def hear(_connection: Any, _pid: int, _channel: str, line: object) -> None:
-                name, _, news = str(line).partition(" ")
-                if name != self._name:
-                    member.hear(news)
-
-            await connection.add_listener(CHANNEL, hear)
-            first = await connection.fetchval("SELECT pg_try_advisory_lock($1)", _PRESENT)
-            if first:
-                await member.arrive_first()
-            await connection.execute("SELECT pg_advisory_lock_shared($1)", _PRESENT)
-            if first:
-                await connection.execute("SELECT pg_advisory_unlock($1)", _PRESENT)
-        except BaseException:
-            connection.terminate()
-            raise
-
-    async def _keep(self, member: Member) -> None:
+    async def _keep(self, member: Member, connection: Connection) -> None:
         while True:
-            await self._until_lost()
+            await self._until_lost(connection)
             log.warning("the connection on which the other servers are heard was lost")
             member.lose()
-            tries = 0
-            while not await self._joined_again(member):
-                await asyncio.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
-                tries += 1
+            connection = await self._joined_again(member)
             log.warning("the other servers are heard again")
             member.come_back()
 
-    async def _until_lost(self) -> None:
-        while not self._lost.is_set():
+    async def _joined_again(self, member: Member) -> Connection:
+        for tries in count():
+            try:
+                return await self._join(member)
+            except (*GONE_WRONG, StoreUnavailable) as error:
+                log.debug("the database cannot be reached: %s", error)
+            except Exception:  # whatever it is, the others must be heard again
+                log.exception("the other servers cannot be joined; trying again")
+            await asyncio.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)] * random.uniform(0.5, 1.5))
+        raise AssertionError("count() does not end")
+
+    async def _join(self, member: Member) -> Connection:
+        connection = self._connection = await connect(self._url, self._patience)
+        try:
+            async with asyncio.timeout(self._patience * 4):
+                await self._be_present(connection, member)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+    async def _be_present(self, connection: Connection, member: Member) -> None:
+        def hear(_connection: Any, _pid: int, _channel: str, line: object) -> None:
+            name, _, news = str(line).partition(" ")
+            if name != self._name:
+                member.hear(news)
+
+        connection.add_termination_listener(lambda _: self._stirred.set())
+        await connection.add_listener(CHANNEL, hear)
+        first = await connection.fetchval("SELECT pg_try_advisory_lock($1)", _PRESENT)
+        if first:
+            await member.arrive_first()
+        await connection.execute("SELECT pg_advisory_lock_shared($1)", _PRESENT)
+        if first:
+            await connection.execute("SELECT pg_advisory_unlock($1)", _PRESENT)
+
+    async def _until_lost(self, connection: Connection) -> None:
+        """Return once nothing can be heard on a connection any more, whether it has said so or was just silent."""
+        while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
-                    await self._lost.wait()
-                    return
-            await self._try_connection()
-
-    async def _try_connection(self) -> None:
-        connection = self._connection
-        try:
-            if connection is not None:
-                await connection.execute("SELECT 1")
-        except GONE_WRONG:
-            if connection is not None:
+                    await self._stirred.wait()
+            self._stirred.clear()
+            try:
+                async with asyncio.timeout(self._patience):
+                    await connection.execute("SELECT 1")
+            except GONE_WRONG:
                 connection.terminate()
-            self._lost.set()
-
-    async def _joined_again(self, member: Member) -> bool:
-        try:
-            await self._join(member)
-        except (*GONE_WRONG, StoreUnavailable) as error:
-            log.info("the database cannot be reached: %s", error)
-            return False
-        except Exception:  # whatever it is, the others must be heard again
-            log.exception("the other servers cannot be joined; trying again")
-            return False
-        return True
+                return

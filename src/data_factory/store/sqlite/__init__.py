@@ -11,15 +11,53 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from data_factory.store.promises import Member, Reads, StoreUnavailable, Transaction
+from data_factory.store.promises import PATIENCE_S, Member, Reads, StoreUnavailable, Transaction, WriteUnderWay
 from data_factory.store.sqlite.database import FILE_NAME, connect, connect_reader
 from data_factory.store.sqlite.failures import meaning_of
 from data_factory.store.sqlite.transaction import SqliteTransaction, run_now
 
 T = TypeVar("T")
-Job = tuple[Callable[[Transaction], Awaitable[Any]], "asyncio.Future[Any]"]
 
 READERS: Final = 4
+
+
+class _Order:
+    """Work for the writer's thread. Whoever takes it first, the writer or the one who gave it, decides about it."""
+
+    def __init__(
+        self, work: Callable[[Transaction], Awaitable[Any]], loop: asyncio.AbstractEventLoop, patience: float
+    ) -> None:
+        self.work = work
+        self.loop = loop
+        self.end: asyncio.Future[Any] = loop.create_future()
+        self.timer = loop.call_later(patience, self._withdraw, patience)
+        self._taken = threading.Lock()
+
+    def take(self) -> bool:
+        """Whether it was still to be had."""
+        return self._taken.acquire(blocking=False)
+
+    def _withdraw(self, patience: float) -> None:
+        """It is waited for no longer, unless it has begun."""
+        if self.take():
+            self.end.set_exception(StoreUnavailable())
+        else:
+            self.timer = self.loop.call_later(patience, self._leave)
+
+    def _leave(self) -> None:
+        """It has begun, and is waited for no longer: it is not known what becomes of it."""
+        waited_for, self.end = self.end, self.loop.create_future()
+        waited_for.set_exception(WriteUnderWay(self.end))
+
+    def answer(self, result: Any, error: BaseException | None) -> None:
+        """It has come to its end."""
+        if self.end.cancelled():
+            return
+        if error is None:
+            self.end.set_result(result)
+        else:
+            self.end.set_exception(error)
+            self.end.exception()  # nobody may be waiting for it any more
 
 
 class SqliteStore:
@@ -32,15 +70,16 @@ class SqliteStore:
         UnusableSchema: a newer version has written it.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, patience: float = PATIENCE_S) -> None:
+        self.patience = patience
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = directory / FILE_NAME
         try:
-            self._connection = connect(self._path)
+            self._connection = connect(self._path, patience)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"The database {self._path} cannot be used: {error}.") from error
         self._transaction = SqliteTransaction(self._connection)
-        self._work: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_all, name="data-factory-writer", daemon=True)
         self._writer.start()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="data-factory-reader")
@@ -64,14 +103,22 @@ class SqliteStore:
     ) -> T:
         """Run `work` in the writer's thread, in a transaction of its own."""
         self._refuse_if_closed()
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._work.put((work, future))
-        return await future
+        order = _Order(work, asyncio.get_running_loop(), self.patience)
+        self._work.put(order)
+        try:
+            result: T = await order.end
+        finally:
+            order.timer.cancel()
+        return result
 
     async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:
         """Run `work` on a reader's connection; it sees the last commit."""
         self._refuse_if_closed()
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_now, work)
+        try:
+            async with asyncio.timeout(self.patience):
+                return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_now, work)
+        except TimeoutError as error:
+            raise StoreUnavailable from error
 
     async def close(self) -> None:
         """Let the work in hand end, and close every connection."""
@@ -89,13 +136,14 @@ class SqliteStore:
             raise StoreUnavailable("The store is closed.")
 
     def _write_all(self) -> None:
-        while (job := self._work.get()) is not None:
-            work, future = job
+        while (order := self._work.get()) is not None:
+            if not order.take():
+                continue
             try:
-                result, error = self._write_now(work), None
+                result, error = self._write_now(order.work), None
             except BaseException as caught:  # noqa: BLE001 whatever it is, the caller is waiting for it
                 result, error = None, caught
-            future.get_loop().call_soon_threadsafe(_answer, future, result, error)
+            order.loop.call_soon_threadsafe(order.answer, result, error)
 
     def _write_now(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         try:
@@ -127,16 +175,7 @@ class SqliteStore:
         """The connection of this reader's thread."""
         connection: sqlite3.Connection | None = getattr(self._reader, "connection", None)
         if connection is None:
-            connection = self._reader.connection = connect_reader(self._path)
+            connection = self._reader.connection = connect_reader(self._path, self.patience)
             self._reader.transaction = SqliteTransaction(connection)
             self._open.append(connection)
         return connection
-
-
-def _answer(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-    if future.cancelled():
-        return
-    if error is None:
-        future.set_result(result)
-    else:
-        future.set_exception(error)
