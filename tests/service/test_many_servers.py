@@ -15,7 +15,6 @@ from data_factory.model.definitions import PipelineDefinition
 from data_factory.model.errors import Conflict, DataFactoryError, Unauthorized
 from data_factory.model.records import JobRecord, PipelineRecord, TaskExecutionRecord, TaskRecord
 from data_factory.model.status import JOB_EXECUTION_ENDED
-from data_factory.service.clock import SteadyClock
 from data_factory.service.commands import Cancel
 from data_factory.service.paging import Part
 from data_factory.service.platform import Platform
@@ -31,12 +30,11 @@ LONG = 3_600
 
 
 class Server(Orders):
-    """One of the servers, and the account that they share. `behind` is by how much its clock is."""
+    """One of the servers, and the account that they share."""
 
-    def __init__(self, database: Database, behind: int = 0) -> None:
-        clock = SteadyClock()
+    def __init__(self, database: Database) -> None:
         self.store = PostgresqlStore(database.url)
-        self.platform = Platform(self.store, clock=lambda: clock() - behind)
+        self.platform = Platform(self.store)
 
     async def start(self) -> None:
         await self.platform.start(KEY)

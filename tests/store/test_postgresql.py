@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import signal
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import pytest
 from msgspec.structs import replace
 
 from data_factory.store import postgresql
-from data_factory.store.postgresql import PostgresqlStore
+from data_factory.store.clock import DistantClock
+from data_factory.store.postgresql import PostgresqlStore, peers
 from data_factory.store.postgresql.database import connect, shown
 from data_factory.store.postgresql.migrating import prepare
 from data_factory.store.postgresql.statements import statements
@@ -84,6 +86,62 @@ async def test_a_database_of_another_encoding_is_refused(postgres: PostgresServe
     postgres.sql(f"CREATE DATABASE {other.name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
     with pytest.raises(StoreUnavailable, match="has the encoding LATIN1; it must be UTF8"):
         await prepare(other.url)
+
+
+# -- the clock
+
+
+async def test_the_time_is_that_of_the_database_whatever_this_machine_believes(
+    store: PostgresqlStore, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: 0)
+    assert store.wall_ns() == 0
+    await store.join(Alone())
+    before, now, after = (
+        int(await asyncio.to_thread(database.sql, MICROSECONDS)),
+        store.wall_ns() // 1_000,
+        int(await asyncio.to_thread(database.sql, MICROSECONDS)),
+    )
+    assert before - 500_000 < now < after + 500_000
+
+
+async def test_the_time_is_asked_now_and_then_where_others_are_listened_to(
+    store: PostgresqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "LOOK_S", 0.001)
+    heeded: list[int] = []
+    asked_often = asyncio.Event()
+
+    def heed(self: DistantClock, answer: int, asked: int, answered: int) -> None:
+        assert asked <= answered
+        heeded.append(answer)
+        if len(heeded) == 5:
+            asked_often.set()
+
+    monkeypatch.setattr(DistantClock, "heed", heed)
+    await store.join(Alone())
+    async with asyncio.timeout(10):
+        await asked_often.wait()
+    assert heeded == sorted(heeded)
+
+
+MICROSECONDS = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+
+
+class Alone:
+    """One of the processes on a database, that nobody tells anything."""
+
+    async def arrive_first(self) -> None:
+        return
+
+    def hear(self, news: str) -> None:
+        raise AssertionError(news)
+
+    def lose(self) -> None:
+        return
+
+    def come_back(self) -> None:
+        return
 
 
 # -- connections that are lost

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_factory.service.clock import SteadyClock
+from data_factory.store.clock import DistantClock
 
 SECOND = 1_000_000_000
 
@@ -70,3 +71,38 @@ def test_it_never_goes_back_nor_faster_than_twice(moves: list[tuple[int, int]]) 
         now = clock()
         assert passed * 1000 // 2 - 1 <= now - last <= passed * 2000 + 1
         last = now
+
+
+def test_it_begins_when_it_is_first_asked() -> None:
+    """What the other clock is may be known only by then: nothing is to be caught up with."""
+    machine = Machine()
+    clock = a_clock(machine)
+    machine.wall += 3600 * SECOND
+    assert clock() == machine.wall // 1_000_000
+
+
+@given(
+    st.integers(-(10**15), 10**15),
+    st.lists(st.tuples(*[st.integers(0, 10**10)] * 3), min_size=1),
+)
+def test_a_distant_clock_is_believed_to_show_what_it_may_show(
+    ahead: int, questions: list[tuple[int, int, int]]
+) -> None:
+    """However long the ways are: never further from the truth than the shortest of them can tell."""
+    now = 0
+    clock = DistantClock(lambda: now)
+    shortest = None
+    for pause, there, back in questions:
+        asked = now + pause
+        now = asked + there + back
+        clock.heed(asked + there + ahead, asked, now)
+        shortest = min(there + back, there + back if shortest is None else shortest)
+        assert abs(clock() - (now + ahead)) <= shortest
+
+
+@given(st.integers(-(10**12), 10**12), st.integers(0, 10**9), st.integers(0, 10**9))
+def test_a_distant_clock_that_was_set_is_followed(change: int, there: int, back: int) -> None:
+    clock = DistantClock(lambda: 0)
+    clock.heed(0, 0, 0)
+    clock.heed(change, -there, back)
+    assert abs(clock() - change) <= there + back

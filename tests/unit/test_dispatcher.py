@@ -20,7 +20,6 @@ from data_factory.service.graphs import Graphs
 from data_factory.service.paging import Part
 from data_factory.store.promises import (
     ImpossibleWrite,
-    Member,
     Reads,
     Store,
     StoreUnavailable,
@@ -29,6 +28,7 @@ from data_factory.store.promises import (
 )
 from tests.factory import Factory, factory
 from tests.workshop import step
+from tests.wrapped import Wrapped
 
 pytestmark = pytest.mark.anyio
 
@@ -178,12 +178,13 @@ async def test_an_error_of_ours_reaches_the_one_who_asked(here: Factory, queue: 
 # -- a store that does not answer
 
 
-class Silent:
+class Silent(Wrapped):
     """The store, which keeps what it is given to itself while `speaks` is not set."""
 
-    def __init__(self, store: Store, patience: float) -> None:
-        self._store = store
-        self.patience = patience
+    patience = 0.05
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
         self.speaks = asyncio.Event()
         self.speaks.set()
 
@@ -198,22 +199,16 @@ class Silent:
 
     async def _write(self, work: Any, tell: Any) -> Any:
         await self.speaks.wait()
-        return await self._store.write(work, tell)
+        return await super().write(work, tell)
 
     async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:
         await self.speaks.wait()
-        return await self._store.read(work)
-
-    async def join(self, member: Member) -> None:
-        await self._store.join(member)
-
-    async def close(self) -> None:
-        await self._store.close()
+        return await super().read(work)
 
 
 @pytest.fixture
 def silent(here: Factory) -> Silent:
-    return Silent(here.store, patience=0.05)
+    return Silent(here.store)
 
 
 @pytest.fixture

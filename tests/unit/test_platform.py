@@ -14,10 +14,11 @@ from data_factory.service import batch as batches
 from data_factory.service import membership
 from data_factory.service import platform as platforms
 from data_factory.service.paging import Part
-from data_factory.store.promises import Member, Reads, Store, StoreUnavailable, Transaction
+from data_factory.store.promises import StoreUnavailable, Transaction
 from data_factory.store.sqlite import SqliteStore
 from tests.factory import Factory
 from tests.workshop import step
+from tests.wrapped import Wrapped
 
 pytestmark = pytest.mark.anyio
 
@@ -79,13 +80,10 @@ async def test_a_stop_in_the_middle_of_starting_leaves_nothing_hanging(
     await again.platform.stop()
 
 
-class Outage:
+class Outage(Wrapped):
     """The store, with times in which it cannot be written to."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.patience = store.patience
-        self.lasts = 0
+    lasts = 0
 
     async def write(
         self, work: Callable[[Transaction], Awaitable[T]], tell: Callable[[T], Sequence[str]] | None = None
@@ -93,16 +91,7 @@ class Outage:
         if self.lasts > 0:
             self.lasts -= 1
             raise StoreUnavailable
-        return await self._store.write(work, tell)
-
-    async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:
-        return await self._store.read(work)
-
-    async def join(self, member: Member) -> None:
-        await self._store.join(member)
-
-    async def close(self) -> None:
-        await self._store.close()
+        return await super().write(work, tell)
 
 
 async def test_slots_that_could_not_be_filled_are_filled_when_the_store_is_back(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 import pytest
@@ -12,9 +12,10 @@ from data_factory.model.records import JobExecutionRecord
 from data_factory.service import timers as timing
 from data_factory.service.commands import FireTimers
 from data_factory.service.timers import Timers
-from data_factory.store.promises import Member, Reads, Store, StoreUnavailable, Transaction
+from data_factory.store.promises import Reads, Store, StoreUnavailable
 from tests.factory import LONG, Factory, factory
 from tests.workshop import step
+from tests.wrapped import Wrapped
 
 pytestmark = pytest.mark.anyio
 
@@ -137,29 +138,17 @@ async def test_a_clock_that_was_set_forward_is_noticed_and_looking_at_it_costs_n
     assert here.platform.dispatcher.batches == before + 2  # at the start, and when it was due
 
 
-class FaultyStore:
+class FaultyStore(Wrapped):
     """The store, which fails a few times first."""
 
     def __init__(self, store: Store, *errors: Exception) -> None:
-        self._store = store
-        self.patience = store.patience
+        super().__init__(store)
         self._errors = list(errors)
 
     async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:
         if self._errors:
             raise self._errors.pop(0)
-        return await self._store.read(work)
-
-    async def write(
-        self, work: Callable[[Transaction], Awaitable[T]], tell: Callable[[T], Sequence[str]] | None = None
-    ) -> T:
-        return await self._store.write(work, tell)
-
-    async def join(self, member: Member) -> None:
-        await self._store.join(member)
-
-    async def close(self) -> None:
-        await self._store.close()
+        return await super().read(work)
 
 
 async def test_whatever_fails_the_loop_tries_again(

@@ -254,6 +254,13 @@ class Store(Protocol):
         """For how many seconds anybody waits for it to answer; twice as long for what it may already have kept."""
         ...
 
+    def wall_ns(self) -> int:
+        """What time it is, in nanoseconds since the epoch, by the clock that all go by who work on this store.
+
+        Ask once it was joined. It may jump, as such clocks do.
+        """
+        ...
+
     async def join(self, member: Member) -> None:
         """Join the processes that work on this store, and hear from now on what they tell.
 

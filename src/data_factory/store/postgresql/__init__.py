@@ -75,6 +75,10 @@ class PostgresqlStore:
         self._refuse_if_closed()
         return await asyncio.shield(self._begun(self._read(work)))
 
+    def wall_ns(self) -> int:
+        """The time of the database: the clocks of those who work on it may differ."""
+        return self._peers.clock()
+
     async def join(self, member: Member) -> None:
         """Join those who work on this database."""
         self._refuse_if_closed()

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any, Final
 
+from data_factory.store.clock import DistantClock
 from data_factory.store.postgresql.database import Connection, connect
 from data_factory.store.postgresql.failures import GONE_WRONG, in_our_words
+from data_factory.store.postgresql.statements import statements
 from data_factory.store.postgresql.transaction import CHANNEL
 from data_factory.store.promises import Member, StoreUnavailable
 
@@ -22,19 +24,21 @@ _PRESENT: Final = 0x64617462
 """The advisory lock that everybody who is there shares: who gets it alone is the first."""
 
 LOOK_S: Final = 30.0
-"""How often the connection is tried while nothing comes: one that was cut without a word is noticed."""
+"""How often the database is asked the time, on the connection that is there anyway: one that was cut without a word is
+noticed, too."""
 
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Between two tries to connect, half as much again or half of it: not all servers are to come at once."""
 
 
 class Peers:
-    """A connection on which news come in, made again whenever it is lost."""
+    """A connection on which news come in, made again whenever it is lost; `clock` is that of the database."""
 
     def __init__(self, url: str, patience: float) -> None:
         self._url = url
         self._patience = patience
         self._name = secrets.token_hex(4)
+        self.clock = DistantClock()
         self._stirred = asyncio.Event()
         self._connection: Connection | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -99,12 +103,18 @@ class Peers:
 
         connection.add_termination_listener(lambda _: self._stirred.set())
         await connection.add_listener(CHANNEL, hear)
+        await self._ask_the_time(connection)
         first = await connection.fetchval("SELECT pg_try_advisory_lock($1)", _PRESENT)
         if first:
             await member.arrive_first()
         await connection.execute("SELECT pg_advisory_lock_shared($1)", _PRESENT)
         if first:
             await connection.execute("SELECT pg_advisory_unlock($1)", _PRESENT)
+
+    async def _ask_the_time(self, connection: Connection) -> None:
+        asked = self.clock.steady()
+        micros = await connection.fetchval(statements()["database_time"].sql)
+        self.clock.heed(micros * 1_000, asked, self.clock.steady())
 
     async def _until_lost(self, connection: Connection) -> None:
         """Return once nothing can be heard on a connection any more, whether it has said so or was just silent."""
@@ -115,7 +125,7 @@ class Peers:
             self._stirred.clear()
             try:
                 async with asyncio.timeout(self._patience):
-                    await connection.execute("SELECT 1")
+                    await self._ask_the_time(connection)
             except GONE_WRONG:
                 connection.terminate()
                 return

@@ -6,6 +6,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -91,6 +92,10 @@ class SqliteStore:
     def statements_run(self) -> int:
         """How many statements the writer has run: what a benchmark counts."""
         return self._transaction.statements_run
+
+    def wall_ns(self) -> int:
+        """The time of this machine, on which all of it is."""
+        return time.time_ns()
 
     async def join(self, member: Member) -> None:
         """The only process that works on this file: nobody tells it anything."""

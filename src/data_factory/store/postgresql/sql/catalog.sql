@@ -158,3 +158,7 @@ RETURNING number;
 
 -- name: forget_commits
 DELETE FROM commits WHERE at < now() - interval '1 day';
+
+-- name: database_time
+-- In microseconds since the epoch.
+SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
