@@ -6,10 +6,12 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
 
+from data_factory.store import postgresql
 from data_factory.store.migrations import VERSION, Kind, Migration, MigrationFailed, MigrationRefused, Server
 from data_factory.store.postgresql import PostgresqlStore, migrating, schema
 from data_factory.store.postgresql.database import connect, program
@@ -76,10 +78,10 @@ def made(*files: tuple[str, str]) -> list[Migration]:
 
 
 async def run(database: Database, kind: Kind, force: bool = False) -> list[str]:
-    """What was said of it, without how long it took."""
+    """What was said of it, without how long it took; that something has begun is left out."""
     said: list[str] = []
     await migrate(database.url, kind, force, said.append)
-    return [re.sub(r" in [0-9.]+ s\.$", "", line) for line in said]
+    return [re.sub(r" in [0-9.]+ s\.$", "", line) for line in said if ": begun." not in line]
 
 
 def columns(database: Database) -> set[str]:
@@ -102,9 +104,16 @@ async def session(database: Database) -> AsyncIterator[asyncpg.Connection]:
 
 
 def test_they_are_numbered_without_gaps_and_say_when_they_run() -> None:
+    folder = Path(postgresql.__file__).parent / "migrations"
+    first, *others = sorted(path.name for path in folder.iterdir())
+    assert first == "0001_first.sql"
+    assert all(re.fullmatch(r"\d{4}_\w+\.(before|after)\.sql", name) for name in others)
     names = [one.name for one in migrations()]
-    assert [name[:4] for name in names] == [f"{number:04d}" for number in range(1, len(names) + 1)]
-    assert migrations()[0].kind is Kind.BEFORE
+    assert [name[:4] for name in names] == [f"{number:04d}" for number in range(1, len(others) + 2)]
+
+
+def test_an_index_that_is_invalid_is_not_taken_for_one() -> None:
+    assert not any("CONCURRENTLY IF NOT EXISTS" in one.sql for one in migrations())
 
 
 # -- an empty database

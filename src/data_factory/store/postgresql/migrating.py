@@ -150,6 +150,7 @@ async def _run(connection: Connection, migration: Migration, force: bool, say: S
     if migration.in_transaction:
         await _run_at_once(connection, migration, say)
     else:
+        say(f"{migration.name}: begun. Servers go on meanwhile, however long it takes.")
         await _run_one_by_one(connection, migration)
     say(f"{migration.name}: done in {asyncio.get_running_loop().time() - began:.2f} s.")
 
