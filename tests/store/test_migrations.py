@@ -147,6 +147,16 @@ async def test_a_set_up_that_was_interrupted_is_finished_by_the_next_start(empty
     assert (await look(empty.url)).next is None
 
 
+async def test_one_that_a_newer_version_has_set_up_is_not_empty(empty: Database, versions: Versions) -> None:
+    versions.know(versions.next)
+    await run(empty, Kind.BEFORE)
+    versions.know([])
+    state = await look(empty.url)
+    assert not state.is_empty and state.refusal is not None and state.next is None
+    with pytest.raises(UnusableSchema):
+        await prepare(empty.url)
+
+
 # -- before and after a deployment
 
 

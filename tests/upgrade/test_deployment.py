@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -70,41 +71,44 @@ async def test_a_new_version_is_brought_out_under_load(deployment: Deployment) -
     one, other = deployment.servers
     with one.client() as client:
         jobs, tasks = publish(Factory(client))
+    assert "Run `data-factory migrate before`" in deployment.refused("early", deployment.new)
     ledger = Ledger()
     load = Load([one.address, other.address], {kind: job["id"] for kind, job in jobs.items()}, tasks, ledger)
-
-    async def more() -> None:
-        await asyncio.to_thread(ledger.wait_for, EVENTS)
-
-    async with load.running(launchers=2, workers=3):
-        await more()
-        assert "Run `data-factory migrate before`" in await asyncio.to_thread(
-            deployment.refused, "early", deployment.new
-        )
-        said = await asyncio.to_thread(deployment.migrate, "before")
-        assert "_holder: done" in said and "_held: done" in said
-        await more()
-
-        await asyncio.to_thread(deployment.replace, other, deployment.new)
-        await more()
-        said = await asyncio.to_thread(deployment.migrate, "after", code=2)
-        assert "there is still data-factory 0.1.0 at" in said and f"process {one.process.pid}" in said
-        one.kill()  # an older one that starts again works on the newer schema
-        await asyncio.to_thread(one.start)
-        await more()
-
-        await asyncio.to_thread(deployment.replace, one, deployment.new)
-        await more()
-        said = await asyncio.to_thread(deployment.migrate, "after")
-        assert "_worker_id: done" in said and "_timer: done" in said
-        await more()
-        said = await asyncio.to_thread(deployment.refused, "late", deployment.old)
-        assert f"was changed by version {VERSION} of Data Factory" in said
-
+    async with load.running(launchers=2, workers=2):
+        await asyncio.to_thread(bring_out, deployment, ledger)
     assert ledger.violations == []
     assert set(ledger.statuses) <= {200, 201, 503}
     with one.client() as client:
         check(Factory(client), jobs, ledger, apart=timedelta(milliseconds=500))
+    assert f"was changed by version {VERSION} of Data Factory" in deployment.refused("late", deployment.old)
     for server in deployment.servers:
         assert server.stop() == 0
         assert "Traceback" not in server.log
+
+
+def bring_out(deployment: Deployment, ledger: Ledger) -> None:
+    """From two servers of this version to two of the next, and something happens in each stage."""
+    one, other = deployment.servers
+    ledger.wait_for(EVENTS)
+
+    said = deployment.migrate("before")
+    assert "_holder: done" in said and "_held: done" in said
+    ledger.wait_for(EVENTS)
+
+    deployment.replace(other, deployment.new)
+    ledger.wait_for(EVENTS)
+
+    said = deployment.migrate("after", code=2)
+    assert f"there is still data-factory {version('data-factory')} at" in said
+    assert f"process {one.process.pid}" in said
+
+    one.kill()
+    one.start()  # an older one that starts again works on the newer schema
+    ledger.wait_for(EVENTS)
+
+    deployment.replace(one, deployment.new)
+    ledger.wait_for(EVENTS)
+
+    said = deployment.migrate("after")
+    assert "_worker_id: done" in said and "_timer: done" in said
+    ledger.wait_for(EVENTS)

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import asyncpg
 
@@ -24,7 +24,7 @@ from data_factory.store.migrations import (
     schema,
     undone,
 )
-from data_factory.store.postgresql.database import CONNECT_S, shown
+from data_factory.store.postgresql.database import CONNECT_S, Connection, shown
 from data_factory.store.postgresql.failures import GONE_WRONG
 from data_factory.store.postgresql.schema import is_used, migration_log, servers
 from data_factory.store.postgresql.statements import migrations, statements
@@ -48,9 +48,6 @@ _SESSION: Final = {"statement_timeout": "0", "lock_timeout": "0", "idle_in_trans
 _WRONG: Final = (*GONE_WRONG, ValueError)
 
 Say = Callable[[str], None]
-
-if TYPE_CHECKING:
-    Connection = asyncpg.Connection[asyncpg.Record]
 
 
 async def prepare(url: str) -> None:
@@ -90,7 +87,7 @@ async def look(url: str) -> Schema:
             log,
             servers=await servers(connection),
             is_empty=not used and bool(undone(migrations(), log)),
-            refusal=refusal(shown(url), migrations(), log) if used else None,
+            refusal=(refusal if used else newer_than)(shown(url), migrations(), log),
         )
 
 
