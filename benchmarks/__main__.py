@@ -14,19 +14,23 @@ from typing import Final
 from rich.console import Console
 
 from benchmarks.machine import describe
-from benchmarks.measures import MEASURES
+from benchmarks.measures import LONG, MEASURES
 from benchmarks.measuring import Scale, said_of, take, typed
 from benchmarks.place import STORES, StoreName, opened
 from benchmarks.report import PAGE, Results, show, write_page
 
 QUICK_ROWS: Final = 1_000
 
+LONG_RUNS: Final = 3
+
 
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument("measures", nargs="*", help=f"which: {', '.join(MEASURES)}; all if none is named")
-    parser.add_argument("--runs", type=int, default=5, help="how many runs of each (5)")
+    parser.add_argument(
+        "--runs", type=int, default=5, help="how many runs of each (5; 3 at the most of what takes minutes)"
+    )
     parser.add_argument("--quick", action="store_true", help="tiny numbers, to see that it works")
     parser.add_argument("--rows", type=int, help="how many executions a big store has of each kind (1,000,000)")
     parser.add_argument("--where", type=Path, default=Path(".benchmarks"), help="where the data goes: on a real disk")
@@ -57,7 +61,7 @@ def _measure(store: StoreName, asked: argparse.Namespace, results: Results) -> N
             one = take(
                 name,
                 partial(measure, place, scale),
-                runs=asked.runs,
+                runs=min(asked.runs, LONG_RUNS) if name in LONG else asked.runs,
                 command=command,
                 machine=machine,
                 what=said_of(measure),

@@ -14,7 +14,7 @@ from benchmarks.measuring import Scale
 from benchmarks.place import Place
 from benchmarks.scene import Scene, launch_all, launch_of, prepare, work
 from benchmarks.server import Server
-from benchmarks.wire import Connection
+from benchmarks.wire import connected
 
 STEPS: Final = 40
 
@@ -39,34 +39,33 @@ def _of_each(jobs: list[float]) -> float:
 
 
 async def _claimed(server: Server, scene: Scene, jobs: int) -> list[float]:
-    connection = await Connection.open(server.port, server.key)
-    times = []
-    for _ in range(jobs):
-        began = time.perf_counter()
-        await connection.call("POST", "/job_executions", launch_of(scene))
-        await work(server, scene, STEPS, limit=1)
-        times.append(time.perf_counter() - began)
-    connection.close()
+    async with connected(server) as connection:
+        times = []
+        for _ in range(jobs):
+            began = time.perf_counter()
+            await connection.call("POST", "/job_executions", launch_of(scene))
+            await work(server, scene, STEPS, limit=1)
+            times.append(time.perf_counter() - began)
     return times
 
 
 async def _polled(server: Server, scene: Scene, jobs: int) -> list[float]:
-    connection = await Connection.open(server.port, server.key)
-    times = []
-    for _ in range(jobs):
-        began = time.perf_counter()
-        await connection.call("POST", "/job_executions", launch_of(scene))
-        for _ in range(STEPS):
-            held = await connection.call("GET", f"/tasks/{scene.task_id}/poll")
-            done = {"status": "COMPLETED", "output": {"result": held["input"]["power"]}}
-            await connection.call("PATCH", f"/task_executions/{held['id']}", done)
-        times.append(time.perf_counter() - began)
-    connection.close()
+    async with connected(server) as connection:
+        times = []
+        for _ in range(jobs):
+            began = time.perf_counter()
+            await connection.call("POST", "/job_executions", launch_of(scene))
+            for _ in range(STEPS):
+                held = await connection.call("GET", f"/tasks/{scene.task_id}/poll")
+                done = {"status": "COMPLETED", "output": {"result": held["input"]["power"]}}
+                await connection.call("PATCH", f"/task_executions/{held['id']}", done)
+            times.append(time.perf_counter() - began)
     return times
 
 
 def steps(place: Place, scale: Scale) -> list[Figure]:
-    """A job of 1,000 tasks: what a step costs at its beginning, and at its end."""
+    """A job of 1,000 tasks, eight executions of it at a time: how long a step of all eight takes among the first, and
+    among the last."""
     executions, length = scale.of(8, 1), scale.of(1_000, 50)
     with place.server() as server:
         scene = uvloop.run(prepare(server, steps=length))

@@ -13,7 +13,7 @@ from benchmarks.measuring import Scale
 from benchmarks.place import Place
 from benchmarks.scene import Scene, claim_of, drive, launch_of, prepare, report_of
 from benchmarks.server import Server
-from benchmarks.wire import Connection
+from benchmarks.wire import connected
 
 Request = Callable[[], Awaitable[Any]]
 
@@ -50,57 +50,56 @@ def _figures(name: str, counted: Count, count: int) -> list[Figure]:
 
 async def _each_alone(server: Server, scene: Scene, counter: Counter, count: int) -> dict[str, tuple[Count, int]]:
     """What each kind of request takes while nothing else happens, and how many there were."""
-    connection = await Connection.open(server.port, server.key)
-    launched: list[str] = []
-    held: list[Any] = []
+    async with connected(server) as connection:
+        launched: list[str] = []
+        held: list[Any] = []
 
-    async def launch() -> None:
-        launched.append((await connection.call("POST", "/job_executions", launch_of(scene)))["id"])
+        async def launch() -> None:
+            launched.append((await connection.call("POST", "/job_executions", launch_of(scene)))["id"])
 
-    async def poll() -> None:
-        held.append(await connection.call("GET", f"/tasks/{scene.task_id}/poll"))
+        async def poll() -> None:
+            held.append(await connection.call("GET", f"/tasks/{scene.task_id}/poll"))
 
-    async def poll_in_vain() -> None:
-        await connection.answer("GET", f"/tasks/{scene.task_id}/poll")
+        async def poll_in_vain() -> None:
+            await connection.answer("GET", f"/tasks/{scene.task_id}/poll")
 
-    async def heartbeat() -> None:
-        held.append(one := held.pop(0))
-        await connection.call("PATCH", f"/task_executions/{one['id']}", {"status": "IN_PROGRESS"})
+        async def heartbeat() -> None:
+            held.append(one := held.pop(0))
+            await connection.call("PATCH", f"/task_executions/{one['id']}", {"status": "IN_PROGRESS"})
 
-    async def patch() -> None:
-        done = {"status": "COMPLETED", "output": {"result": 1024}}
-        await connection.call("PATCH", f"/task_executions/{held.pop()['id']}", done)
+        async def patch() -> None:
+            done = {"status": "COMPLETED", "output": {"result": 1024}}
+            await connection.call("PATCH", f"/task_executions/{held.pop()['id']}", done)
 
-    async def claim() -> None:
-        held.extend((await connection.call("POST", "/task_executions/claim", claim_of(scene)))["data"])
+        async def claim() -> None:
+            held.extend((await connection.call("POST", "/task_executions/claim", claim_of(scene)))["data"])
 
-    async def report() -> None:
-        await connection.call("POST", "/task_executions/report", report_of([held.pop()]))
+        async def report() -> None:
+            await connection.call("POST", "/task_executions/report", report_of([held.pop()]))
 
-    async def get() -> None:
-        await connection.call("GET", f"/job_executions/{launched[0]}")
+        async def get() -> None:
+            await connection.call("GET", f"/job_executions/{launched[0]}")
 
-    async def page() -> None:
-        await connection.call("GET", "/job_executions?size=100")
+        async def page() -> None:
+            await connection.call("GET", "/job_executions?size=100")
 
-    story: list[tuple[str, Request]] = [
-        ("create", launch),
-        ("poll", poll),
-        ("heartbeat", heartbeat),
-        ("PATCH, COMPLETED", patch),
-        ("poll in vain", poll_in_vain),
-        ("create, again", launch),
-        ("claim", claim),
-        ("report, COMPLETED", report),
-        ("get a job execution", get),
-        ("list 100 job executions", page),
-    ]
-    found = {}
-    for name, request in story:
-        before = counter.count()
-        for _ in range(count):
-            await request()
-        found[name] = (counter.count().since(before), count)
-    connection.close()
+        story: list[tuple[str, Request]] = [
+            ("create", launch),
+            ("poll", poll),
+            ("heartbeat", heartbeat),
+            ("PATCH, COMPLETED", patch),
+            ("poll in vain", poll_in_vain),
+            ("create, again", launch),
+            ("claim", claim),
+            ("report, COMPLETED", report),
+            ("get a job execution", get),
+            ("list 100 job executions", page),
+        ]
+        found = {}
+        for name, request in story:
+            before = counter.count()
+            for _ in range(count):
+                await request()
+            found[name] = (counter.count().since(before), count)
     del found["create, again"]
     return found

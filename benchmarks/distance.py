@@ -12,14 +12,16 @@ from benchmarks.figures import Figure
 from benchmarks.floor.work import Ask, Floor
 from benchmarks.measuring import Cost, Scale, metered
 from benchmarks.place import Data, Place
-from benchmarks.scene import drive, prepare
-from benchmarks.server import PROGRAM
+from benchmarks.scene import Scene, drive, prepare
+from benchmarks.server import Server
 from data_factory.model.records import TaskExecutionRecord
 from data_factory.model.requests import ClaimRequest, LaunchRequest, ReportBody
 
 FLOOR: Final = ("-m", "benchmarks.floor")
 
 BATCH: Final = 64
+
+WARM_UP: Final = 320
 
 
 class Alone(msgspec.Struct):
@@ -35,13 +37,13 @@ def floor(place: Place, scale: Scale) -> list[Figure]:
     without HTTP: 64 launches, and then a claim of 64 with 64 reports, each a transaction. Ours is measured in the same
     run."""
     count = scale.of(16_000, 640)
-    with place.data() as data:
-        ours = _driven(place, data, count, PROGRAM)
-    with place.data() as data:
-        least = _driven(place, data, count, FLOOR)
+    with place.server() as server:
+        ours = _driven(place, server, uvloop.run(prepare(server)), count)
     with place.data() as data:
         with data.served() as server:
-            uvloop.run(prepare(server))
+            scene = uvloop.run(prepare(server))
+        with data.served(program=FLOOR) as server:
+            least = _driven(place, server, scene, count)
         alone = uvloop.run(_alone(data, count))
     return [
         Figure("floor: jobs, create to COMPLETED", count / least.seconds, "/s"),
@@ -63,20 +65,17 @@ def _of_database(place: Place, whose: str, cost: Cost, count: int) -> list[Figur
     return [Figure(f"{whose}: PostgreSQL CPU for each", cost.database_cpu_s / count * 1e6, "µs")]
 
 
-def _driven(place: Place, data: Data, count: int, program: tuple[str, ...]) -> Cost:
-    with data.served() as server:
-        scene = uvloop.run(prepare(server))
-    with data.served(program=program) as server:
-        uvloop.run(drive(server, scene, 320))
-        with metered(place, server) as cost:
-            uvloop.run(drive(server, scene, count))
+def _driven(place: Place, server: Server, scene: Scene, count: int) -> Cost:
+    uvloop.run(drive(server, scene, WARM_UP))
+    with metered(place, server) as cost:
+        uvloop.run(drive(server, scene, count))
     return cost
 
 
 async def _alone(data: Data, count: int) -> Alone:
     store = await data.open()
     floor = await Floor.on(store)
-    await _batches(floor, 5 * BATCH)
+    await _batches(floor, WARM_UP)
     began, cpu = time.perf_counter(), time.process_time()
     await _batches(floor, count)
     alone = Alone(time.perf_counter() - began, time.process_time() - cpu)

@@ -15,7 +15,7 @@ from benchmarks.place import Data, Place
 from benchmarks.scene import Scene, claim_of, report_of
 from benchmarks.seeding import Kind, field
 from benchmarks.server import Server
-from benchmarks.wire import Connection
+from benchmarks.wire import connected
 
 WORKERS: Final = 2
 
@@ -78,15 +78,14 @@ async def _work_off(server: Server, scene: Scene) -> list[Mark]:
 
     async def work() -> None:
         nonlocal done
-        connection = await Connection.open(server.port, server.key)
-        claim = claim_of(scene, limit=64)
-        held: list[Any] = (await connection.call("POST", "/task_executions/claim", claim))["data"]
-        while held:
-            answer = await connection.call("POST", "/task_executions/report", report_of(held, claim))
-            done += len(held)
-            mark()
-            held = answer["claimed"]
-        connection.close()
+        async with connected(server) as connection:
+            claim = claim_of(scene, limit=64)
+            held: list[Any] = (await connection.call("POST", "/task_executions/claim", claim))["data"]
+            while held:
+                answer = await connection.call("POST", "/task_executions/report", report_of(held, claim))
+                done += len(held)
+                mark()
+                held = answer["claimed"]
 
     mark()
     await asyncio.gather(*(work() for _ in range(WORKERS)))

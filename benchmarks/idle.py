@@ -15,7 +15,7 @@ from benchmarks.measuring import Scale, metered
 from benchmarks.place import Place
 from benchmarks.scene import Scene, drive, prepare
 from benchmarks.server import Server
-from benchmarks.wire import Connection
+from benchmarks.wire import all_connected
 
 SETTLING_S: Final = 2
 """So long after the last poll was sent, all that it made the server do is done."""
@@ -61,21 +61,20 @@ async def _wait(
     place: Place, servers: list[Server], scene: Scene, counter: Counter, polls: int, seconds: int
 ) -> Waiting:
     memory = sum(server.used().rss_mb for server in servers)
-    connections = [await Connection.open(servers[n % len(servers)].port, servers[0].key) for n in range(polls)]
-    path = f"/tasks/{scene.task_id}/poll"
-    wait = SETTLING_S + seconds + 5
-    answers = [asyncio.create_task(one.answer("GET", path, wait=wait)) for one in connections]
-    await asyncio.sleep(SETTLING_S)
-    before = counter.count()
-    with metered(place, *servers) as cost:
-        await asyncio.sleep(seconds)
-    counted = counter.count().since(before)
-    if any(answer.done() for answer in answers):
-        raise RuntimeError("a poll was answered although nothing was there")
-    for answer, connection in zip(answers, connections, strict=True):
-        answer.cancel()
-        connection.close()
-    await asyncio.wait(answers)
+    async with all_connected([servers[number % len(servers)] for number in range(polls)]) as connections:
+        path = f"/tasks/{scene.task_id}/poll"
+        wait = SETTLING_S + seconds + 5
+        answers = [asyncio.create_task(one.answer("GET", path, wait=wait)) for one in connections]
+        await asyncio.sleep(SETTLING_S)
+        before = counter.count()
+        with metered(place, *servers) as cost:
+            await asyncio.sleep(seconds)
+        counted = counter.count().since(before)
+        if any(answer.done() for answer in answers):
+            raise RuntimeError("a poll was answered although nothing was there")
+        for answer in answers:
+            answer.cancel()
+        await asyncio.wait(answers)
     return Waiting(
         statements=counted.statements / cost.seconds,
         cpu=cost.server_cpu_s / cost.seconds,

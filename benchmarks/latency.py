@@ -15,7 +15,7 @@ from benchmarks.measuring import Scale
 from benchmarks.place import Place
 from benchmarks.scene import Scene, drive, launch_of, prepare, work
 from benchmarks.server import Server
-from benchmarks.wire import Connection
+from benchmarks.wire import Connection, all_connected
 
 PER_SECOND: Final = 50
 
@@ -51,12 +51,12 @@ async def _at_a_rate(server: Server, scene: Scene, count: int, per_second: int) 
         await connection.call("POST", "/job_executions", launch_of(scene, number))
 
     worker = asyncio.create_task(work(server, scene, count, limit=10, on_claim=on_claim))
-    connections = [await Connection.open(server.port, server.key) for _ in range(CONNECTIONS)]
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    launches = []
-    for number in range(count):
-        await asyncio.sleep(max(0, started + number / per_second - loop.time()))
-        launches.append(asyncio.create_task(launch(connections[number % CONNECTIONS], number)))
-    await asyncio.gather(worker, *launches)
+    async with all_connected([server] * CONNECTIONS) as connections:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        launches = []
+        for number in range(count):
+            await asyncio.sleep(max(0, started + number / per_second - loop.time()))
+            launches.append(asyncio.create_task(launch(connections[number % CONNECTIONS], number)))
+        await asyncio.gather(worker, *launches)
     return [had[number] - sent[number] for number in range(count)]

@@ -15,6 +15,9 @@ from benchmarks.million import million
 from benchmarks.restart import restart
 from benchmarks.throughput import polls, throughput
 
+LONG: Final = {"drain", "million"}
+"""Those that take minutes: three runs of them are enough."""
+
 MEASURES: Final[dict[str, Measure]] = {
     "throughput": throughput,
     "polls": polls,

@@ -15,7 +15,7 @@ from benchmarks.measuring import Cost, Scale, metered
 from benchmarks.place import Place
 from benchmarks.scene import Scene, claim_of, launch_of, prepare, report_of
 from benchmarks.server import Server
-from benchmarks.wire import Connection
+from benchmarks.wire import Connection, all_connected, connected
 
 Times = dict[str, list[float]]
 
@@ -74,13 +74,11 @@ def _p95(times: list[float]) -> float:
 async def _compare(places: list[tuple[Server, Scene]], cycles: int) -> list[Times]:
     """Launch, claim and report at each server in turn; what each took, in seconds."""
     found: list[Times] = [defaultdict(list) for _ in places]
-    connections = [await Connection.open(server.port, server.key) for server, _ in places]
-    for cycle in range(cycles):
-        for turn in range(len(places)):
-            which = (cycle + turn) % len(places)
-            await _cycle(connections[which], places[which][1], found[which])
-    for connection in connections:
-        connection.close()
+    async with all_connected([server for server, _ in places]) as connections:
+        for cycle in range(cycles):
+            for turn in range(len(places)):
+                which = (cycle + turn) % len(places)
+                await _cycle(connections[which], places[which][1], found[which])
     return found
 
 
@@ -97,35 +95,36 @@ async def _cycle(connection: Connection, scene: Scene, times: Times) -> None:
 
 
 async def _read(server: Server, marks: Marks, count: int) -> Times:
-    connection = await Connection.open(server.port, server.key)
-    (task_execution,) = (await connection.call("GET", f"/job_executions/{marks.finished_id}/task_executions"))["data"]
-    scene = marks.scene
-    paths = {
-        "100 job executions": "/job_executions?size=100",
-        "100 job executions, page 100": "/job_executions?size=100&page=99",
-        "100 job executions, by cursor, a million in": f"/job_executions?size=100&cursor={marks.middle_id}",
-        "100 job executions of a job": f"/job_executions?size=100&jobId={scene.job_id}",
-        "100 job executions of a job, by cursor": (
-            f"/job_executions?size=100&jobId={scene.job_id}&cursor={marks.middle_id}"
-        ),
-        "a job execution that has ended": f"/job_executions/{marks.finished_id}",
-        "a job execution that waits": f"/job_executions/{marks.pending_id}",
-        "the task executions of a job execution": f"/job_executions/{marks.finished_id}/task_executions",
-        "a task execution": f"/task_executions/{task_execution['id']}",
-        "100 tasks": "/tasks?size=100",
-        "a task": f"/tasks/{scene.task_id}",
-        "100 jobs": "/jobs?size=100",
-        "a job": f"/jobs/{scene.job_id}",
-        "100 pipelines": "/pipelines?size=100",
-        "a pipeline": f"/pipelines/{scene.pipeline_id}",
-        "API keys": "/api_keys",
-    }
-    found: Times = {}
-    for name, path in paths.items():
-        found[name] = []
-        for _ in range(count):
-            began = time.perf_counter()
-            await connection.call("GET", path)
-            found[name].append(time.perf_counter() - began)
-    connection.close()
+    async with connected(server) as connection:
+        (task_execution,) = (await connection.call("GET", f"/job_executions/{marks.finished_id}/task_executions"))[
+            "data"
+        ]
+        scene = marks.scene
+        paths = {
+            "100 job executions": "/job_executions?size=100",
+            "100 job executions, page 100": "/job_executions?size=100&page=99",
+            "100 job executions, by cursor, a million in": f"/job_executions?size=100&cursor={marks.middle_id}",
+            "100 job executions of a job": f"/job_executions?size=100&jobId={scene.job_id}",
+            "100 job executions of a job, by cursor": (
+                f"/job_executions?size=100&jobId={scene.job_id}&cursor={marks.middle_id}"
+            ),
+            "a job execution that has ended": f"/job_executions/{marks.finished_id}",
+            "a job execution that waits": f"/job_executions/{marks.pending_id}",
+            "the task executions of a job execution": f"/job_executions/{marks.finished_id}/task_executions",
+            "a task execution": f"/task_executions/{task_execution['id']}",
+            "100 tasks": "/tasks?size=100",
+            "a task": f"/tasks/{scene.task_id}",
+            "100 jobs": "/jobs?size=100",
+            "a job": f"/jobs/{scene.job_id}",
+            "100 pipelines": "/pipelines?size=100",
+            "a pipeline": f"/pipelines/{scene.pipeline_id}",
+            "API keys": "/api_keys",
+        }
+        found: Times = {}
+        for name, path in paths.items():
+            found[name] = []
+            for _ in range(count):
+                began = time.perf_counter()
+                await connection.call("GET", path)
+                found[name].append(time.perf_counter() - began)
     return found

@@ -13,7 +13,7 @@ from benchmarks.place import Data, Place
 from benchmarks.scene import Scene, claim_of, drive, prepare
 from benchmarks.seeding import field
 from benchmarks.server import Server
-from benchmarks.wire import Connection
+from benchmarks.wire import connected
 
 GOAL: Final = Goal("<", 2)
 """Seconds."""
@@ -61,8 +61,7 @@ async def _fill(data: Data, count: int, lease_ends_in_ms: int) -> Scene:
 async def _first_claim(server: Server, scene: Scene) -> float:
     """The seconds until a claim is answered, its connection included."""
     began = time.perf_counter()
-    connection = await Connection.open(server.port, server.key)
-    claimed = await connection.call("POST", "/task_executions/claim", claim_of(scene))
-    assert len(claimed["data"]) == 1
-    connection.close()
+    async with connected(server) as connection:
+        claimed = await connection.call("POST", "/task_executions/claim", claim_of(scene))
+        assert len(claimed["data"]) == 1
     return time.perf_counter() - began

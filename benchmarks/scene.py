@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.server import Server
-from benchmarks.wire import Connection
+from benchmarks.wire import connected
 
 OnClaim = Callable[[Sequence[Any]], None]
 
@@ -24,30 +24,28 @@ class Scene(msgspec.Struct, frozen=True):
 
 async def prepare(server: Server, steps: int = 1, slots: int = 10_000, name: str = "power") -> Scene:
     """Declare the task, the pipeline, and a job of `steps` tasks one after the other."""
-    connection = await Connection.open(server.port, server.key)
-    task = await connection.call("POST", "/tasks", {"key": name, "description": "2 to the power"})
-    pipeline = await connection.call("POST", "/pipelines", {"title": name, "slots": slots})
-    tasks = [
-        {
-            "name": f"${{account}}/{name}",
-            "taskReferenceName": f"step{number}",
-            "inputParameters": {} if number == 0 else {"power": f"${{step{number - 1}.output.result}}"},
-        }
-        for number in range(steps)
-    ]
-    job = await connection.call(
-        "POST", "/jobs", {"key": name, "title": "Power", "pipelineId": pipeline["id"], "tasks": tasks}
-    )
-    connection.close()
+    async with connected(server) as connection:
+        task = await connection.call("POST", "/tasks", {"key": name, "description": "2 to the power"})
+        pipeline = await connection.call("POST", "/pipelines", {"title": name, "slots": slots})
+        tasks = [
+            {
+                "name": f"${{account}}/{name}",
+                "taskReferenceName": f"step{number}",
+                "inputParameters": {} if number == 0 else {"power": f"${{step{number - 1}.output.result}}"},
+            }
+            for number in range(steps)
+        ]
+        job = await connection.call(
+            "POST", "/jobs", {"key": name, "title": "Power", "pipelineId": pipeline["id"], "tasks": tasks}
+        )
     return Scene(task_id=task["id"], job_id=job["id"], pipeline_id=pipeline["id"])
 
 
 async def find(server: Server, name: str = "power") -> Scene:
     """What was declared earlier."""
-    connection = await Connection.open(server.port, server.key)
-    (task,) = (await connection.call("GET", f"/tasks?key={name}"))["data"]
-    (job,) = (await connection.call("GET", f"/jobs?key={name}"))["data"]
-    connection.close()
+    async with connected(server) as connection:
+        (task,) = (await connection.call("GET", f"/tasks?key={name}"))["data"]
+        (job,) = (await connection.call("GET", f"/jobs?key={name}"))["data"]
     return Scene(task_id=task["id"], job_id=job["id"], pipeline_id=job["pipelineId"])
 
 
@@ -72,32 +70,30 @@ def report_of(held: Sequence[Any], claim: dict[str, Any] | None = None) -> dict[
 
 async def work(server: Server, scene: Scene, count: int, limit: int, on_claim: OnClaim | None = None) -> None:
     """A worker that does `count` executions: claims up to `limit` in a long poll, reports them in one call."""
-    connection = await Connection.open(server.port, server.key)
-    claim = claim_of(scene, limit)
-    done = 0
-    held: list[Any] = []
-    while done < count:
-        if not held:
-            held = (await connection.call("POST", "/task_executions/claim", claim, wait=20))["data"]
-            if on_claim:
+    async with connected(server) as connection:
+        claim = claim_of(scene, limit)
+        done = 0
+        held: list[Any] = []
+        while done < count:
+            if not held:
+                held = (await connection.call("POST", "/task_executions/claim", claim, wait=20))["data"]
+                if on_claim:
+                    on_claim(held)
+            answer = await connection.call("POST", "/task_executions/report", report_of(held, claim))
+            done += sum(result["accepted"] for result in answer["results"])
+            held = answer["claimed"]
+            if held and on_claim:
                 on_claim(held)
-        answer = await connection.call("POST", "/task_executions/report", report_of(held, claim))
-        done += sum(result["accepted"] for result in answer["results"])
-        held = answer["claimed"]
-        if held and on_claim:
-            on_claim(held)
-    connection.close()
 
 
 async def launch_all(server: Server, scene: Scene, count: int, connections: int) -> None:
     """Launch `count` executions, one a request, over some connections."""
 
     async def launch(share: int) -> None:
-        connection = await Connection.open(server.port, server.key)
-        body = launch_of(scene)
-        for _ in range(share):
-            await connection.call("POST", "/job_executions", body)
-        connection.close()
+        async with connected(server) as connection:
+            body = launch_of(scene)
+            for _ in range(share):
+                await connection.call("POST", "/job_executions", body)
 
     await asyncio.gather(*(launch(count // connections) for _ in range(connections)))
 

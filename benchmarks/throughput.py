@@ -12,7 +12,7 @@ from benchmarks.measuring import Cost, Scale, metered
 from benchmarks.place import Place, StoreName
 from benchmarks.scene import Scene, drive, launch_of, prepare
 from benchmarks.server import Server
-from benchmarks.wire import Connection
+from benchmarks.wire import connected
 
 WARM_UP: Final = 640
 
@@ -71,14 +71,13 @@ async def poll_and_patch(server: Server, scene: Scene, count: int) -> None:
     """Run `count` (a multiple of 32) executions from create to COMPLETED, by plain requests on 32 connections."""
 
     async def client(share: int) -> None:
-        connection = await Connection.open(server.port, server.key)
-        for _ in range(share):
-            await connection.call("POST", "/job_executions", launch_of(scene))
-            status = 404
-            while status == 404:
-                status, held = await connection.answer("GET", f"/tasks/{scene.task_id}/poll")
-            done = {"status": "COMPLETED", "output": {"result": held["input"]["power"]}}
-            await connection.call("PATCH", f"/task_executions/{held['id']}", done)
-        connection.close()
+        async with connected(server) as connection:
+            for _ in range(share):
+                await connection.call("POST", "/job_executions", launch_of(scene))
+                status = 404
+                while status == 404:
+                    status, held = await connection.answer("GET", f"/tasks/{scene.task_id}/poll")
+                done = {"status": "COMPLETED", "output": {"result": held["input"]["power"]}}
+                await connection.call("PATCH", f"/task_executions/{held['id']}", done)
 
     await asyncio.gather(*(client(count // CONNECTIONS) for _ in range(CONNECTIONS)))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import msgspec
+
+from benchmarks.server import Server
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -71,3 +75,23 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error or ConnectionResetError("the server hung up"))
+
+
+@asynccontextmanager
+async def connected(server: Server) -> AsyncIterator[Connection]:
+    """A connection to a server."""
+    async with all_connected([server]) as (connection,):
+        yield connection
+
+
+@asynccontextmanager
+async def all_connected(servers: Sequence[Server]) -> AsyncIterator[list[Connection]]:
+    """A connection to each of these servers, of which one may be named often."""
+    connections: list[Connection] = []
+    try:
+        for server in servers:
+            connections.append(await Connection.open(server.port, server.key))  # noqa: PERF401 - all are closed
+        yield connections
+    finally:
+        for connection in connections:
+            connection.close()
