@@ -54,6 +54,7 @@ def test_these_are_the_commands() -> None:
         *(f"job {verb}" for verb in ("push", "list", "get")),
         *(f"execution {verb}" for verb in ("list", "get", "cancel")),
         *(f"key {verb}" for verb in ("create", "list", "revoke")),
+        "store copy",
     }
 
 
@@ -93,7 +94,7 @@ def test_input_becomes_what_the_reference_page_says(row: list[str]) -> None:
 
 def test_every_command_that_shows_something_has_json_and_url() -> None:
     for name, command in COMMANDS.items():
-        if name not in ("server", "migrate", "worker", "demo"):
+        if name not in ("server", "migrate", "worker", "demo", "store copy"):
             assert documented("shared") <= options_of(command), name
 
 

@@ -28,7 +28,7 @@ def test_a_second_server_on_one_directory(server: Server) -> None:
     code, said = failed(second)
     assert code == 1
     holder = f"in use by process {server.process.pid}, which serves {server.address}. Stop it, or choose another"
-    assert f"The server cannot start: The data directory {server.directory} is {holder} --data-dir." in said
+    assert f"The server cannot start: The data directory {server.directory} is {holder} directory." in said
     with server.client() as client:
         told(client.get("/tasks"))
     server.kill()

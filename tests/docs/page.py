@@ -12,6 +12,7 @@ and, standing alone:
     <!-- ctrl-c: worker -->                       here the reader is told to press Ctrl-C in that terminal
     <!-- a server is running -->                  the page begins with a server that has been started
     <!-- a stand-in of the hosted platform is running -->
+    <!-- a PostgreSQL is running -->              with an empty database
     <!-- needs: jq -->                            the reader is told to have this program
 """
 
@@ -27,7 +28,7 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 
 _FENCE: Final = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^`]*$")
-_COMMENT: Final = re.compile(r"^\s*<!-- (?P<name>[a-z -]+?)(?:: (?P<value>.+?))? -->\s*$")
+_COMMENT: Final = re.compile(r"^\s*<!-- (?P<name>[a-zA-Z -]+?)(?:: (?P<value>.+?))? -->\s*$")
 _HEADING: Final = re.compile(r"^(#{1,6}) (?P<title>.+)$")
 _LINK: Final = re.compile(
     r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\((?P<target>[^()\s]+)\)|(?:src|srcset|href)=\"(?P<html>[^\"]+)\""
@@ -75,6 +76,7 @@ class Page:
     anchors: set[str] = field(default_factory=set)
     needs_server: bool = False
     needs_hosted: bool = False
+    needs_postgresql: bool = False
     needs: list[str] = field(default_factory=list)
 
     @property
@@ -134,6 +136,8 @@ def _understand(page: Page, said: dict[str, str], name: str, value: str, number:
             page.needs_server = True
         case "a stand-in of the hosted platform is running":
             page.needs_hosted = True
+        case "a PostgreSQL is running":
+            page.needs_postgresql = True
         case "needs":
             page.needs.append(value)
         case _:

@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from data_factory.store.postgresql.database import shown as without_password
 from tests.docs.likeness import Ids, canonical
 from tests.docs.page import Block, KeyPress, Page
 from tests.standin.hosted import TOKEN, HostedPlatform, served
@@ -23,6 +24,7 @@ from tests.standin.hosted import TOKEN, HostedPlatform, served
 _ADDRESS: Final = "127.0.0.1:8080"
 _HOSTED: Final = "https://api.product-live.com"
 _HOSTED_KEY: Final = "your-api-key"
+_DATABASE: Final = "postgresql://factory:secret@db.example/factory"
 _PATIENCE_S: Final = 40
 _OUTPUTS: Final = frozenset({"text", "json"})
 _READ_ONLY: Final = frozenset({"mermaid"})
@@ -33,14 +35,15 @@ Step = Block | KeyPress | None
 class Reader:
     """Reads one page in `folder`. A server is where the page says: at 127.0.0.1:8080, which stands for a free port.
 
-    So does the address of the hosted platform, which a stand-in plays.
+    So does the address of the hosted platform, which a stand-in plays, and that of a PostgreSQL database.
     """
 
-    def __init__(self, page: Page, folder: Path) -> None:
+    def __init__(self, page: Page, folder: Path, database: str = "") -> None:
         self._page = page
         self._folder = folder
         self._port = _free_port()
         self._hosted = _HOSTED
+        self._database = database
         self._ids = Ids()
         self._said = ""
         self._shell = Shell(folder, self._environment())
@@ -112,11 +115,14 @@ class Reader:
 
     def _as_typed(self, text: str) -> str:
         text = self._ids.in_commands(text).replace(_ADDRESS, f"127.0.0.1:{self._port}")
+        text = text.replace(_DATABASE, self._database)
         return text.replace(_HOSTED, self._hosted).replace(_HOSTED_KEY, TOKEN) if self._page.needs_hosted else text
 
     def _as_shown(self, said: str) -> str:
         """What a program says, as the page has it: the usual port, somebody's folder, no space at the end of a line."""
         said = said.replace(f"127.0.0.1:{self._port}", _ADDRESS).replace(self._hosted, _HOSTED)
+        if self._database:
+            said = said.replace(without_password(self._database), without_password(_DATABASE))
         said = said.replace(str(self._folder), "/home/you")
         return re.sub(r" +$", "", said, flags=re.MULTILINE)
 

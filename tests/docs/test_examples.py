@@ -16,9 +16,10 @@ def _has_examples(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("path", [path for path in pages() if _has_examples(path)], ids=lambda path: path.stem)
-def test_a_reader_can_follow_the_page(path: Path, tmp_path: Path) -> None:
+def test_a_reader_can_follow_the_page(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     page = read_page(path)
+    database = request.getfixturevalue("database").url if page.needs_postgresql else ""
     for program in page.needs:
         if shutil.which(program) is None:
             pytest.skip(f"{page.name} needs {program}")
-    Reader(page, tmp_path).read()
+    Reader(page, tmp_path, database).read()

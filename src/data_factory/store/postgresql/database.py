@@ -32,7 +32,7 @@ _SESSION: Final = {
     "tcp_user_timeout": "25000",
 }
 
-_BE_DURABLE: Final = """
+BE_DURABLE: Final = """
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
 """
 """What was kept survives a power cut, whatever the server is set to; a stricter setting stays."""
@@ -67,7 +67,7 @@ async def connect(url: str, patience: float = PATIENCE_S) -> Connection:
     try:
         async with asyncio.timeout(patience):
             await arrive(connection, shown(url))
-            await connection.execute(_BE_DURABLE)
+            await connection.execute(BE_DURABLE)
     except BaseException:
         connection.terminate()
         raise

@@ -20,6 +20,9 @@ from data_factory.store.promises import Member, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
+AT_WORK: Final = 0x64617464
+"""The advisory lock that everybody who works on the database shares: who gets it alone copies it."""
+
 _PRESENT: Final = 0x64617462
 """The advisory lock that everybody who is there shares: who gets it alone is the first."""
 
@@ -104,6 +107,8 @@ class Peers:
         connection.add_termination_listener(lambda _: self._stirred.set())
         await connection.add_listener(CHANNEL, hear)
         await self._ask_the_time(connection)
+        if not await connection.fetchval("SELECT pg_try_advisory_lock_shared($1)", AT_WORK):
+            raise StoreUnavailable("The database is being copied: wait until that has ended.")
         first = await connection.fetchval("SELECT pg_try_advisory_lock($1)", _PRESENT)
         if first:
             await member.arrive_first()

@@ -36,7 +36,7 @@ class DirectoryLock:
             holder = self._file.read().strip() or "another process"
             self._file.close()
             raise DirectoryInUse(
-                f"The data directory {directory} is in use by {holder}. Stop it, or choose another --data-dir."
+                f"The data directory {directory} is in use by {holder}. Stop it, or choose another directory."
             ) from None
         self._file.truncate(0)
         self._file.write(f"process {os.getpid()}, which {doing}")
