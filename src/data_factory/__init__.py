@@ -32,8 +32,11 @@ if TYPE_CHECKING:
     )
     from data_factory.model.errors import DataFactoryError
     from data_factory.worker.context import TaskContext
+    from data_factory.worker.dependencies import Depends
+    from data_factory.worker.endings import Fail, FailForGood, RetryLater, UserError
     from data_factory.worker.errors import WorkerError
-    from data_factory.worker.task import task
+    from data_factory.worker.progress import Progress
+    from data_factory.worker.task import Router, task
     from data_factory.worker.worker import Worker
 
 __all__ = [
@@ -45,14 +48,21 @@ __all__ = [
     "Conflict",
     "ConnectionFailed",
     "DataFactoryError",
+    "Depends",
+    "Fail",
+    "FailForGood",
     "NotFound",
     "NotUnderstood",
+    "Progress",
     "RateLimited",
+    "RetryLater",
     "RetryPolicy",
+    "Router",
     "ServerFailed",
     "TaskContext",
     "TooLarge",
     "Unauthorized",
+    "UserError",
     "Worker",
     "WorkerError",
     "task",
@@ -60,7 +70,14 @@ __all__ = [
 
 _HOMES: Final = {
     "DataFactoryError": "data_factory.model.errors",
+    "Depends": "data_factory.worker.dependencies",
+    "Fail": "data_factory.worker.endings",
+    "FailForGood": "data_factory.worker.endings",
+    "Progress": "data_factory.worker.progress",
+    "RetryLater": "data_factory.worker.endings",
+    "Router": "data_factory.worker.task",
     "TaskContext": "data_factory.worker.context",
+    "UserError": "data_factory.worker.endings",
     "Worker": "data_factory.worker.worker",
     "WorkerError": "data_factory.worker.errors",
     "task": "data_factory.worker.task",

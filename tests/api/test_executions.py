@@ -286,6 +286,27 @@ def test_what_is_handed_back_is_the_same_attempt_for_another(factory: Factory) -
     assert factory.run(run)["status"] == "COMPLETED"
 
 
+def test_what_is_handed_back_for_later_keeps_what_there_is_and_is_the_same_attempt(factory: Factory) -> None:
+    task, run, held = factory.held()
+    report = {"lease": held["lease"], "output": {"page": 1}, "delaySeconds": 1}
+    back = told(factory.report(held, "SCHEDULED", **report))
+    assert (back["status"], back["output"], back["attempt"]) == ("SCHEDULED", {"page": 1}, 1)
+    assert back["availableAt"] > back["updatedAt"]
+    assert told(factory.report(held, "SCHEDULED", **report))["availableAt"] == back["availableAt"]
+    assert factory.claim(task) == []
+    [again] = factory.claim(task, wait=10)
+    assert (again["id"], again["attempt"], again["output"]) == (held["id"], 1, {"page": 1})
+    factory.report(again, lease=again["lease"])
+    assert factory.run(run)["status"] == "COMPLETED"
+
+
+def test_a_users_mistake_is_told_apart(factory: Factory) -> None:
+    for status, ends in (("FAILED_WITH_TERMINAL_ERROR", "USER_ERROR"), ("FAILED", "FAILED")):
+        _, run, held = factory.held(key=status)
+        factory.report(held, status, output={"errorType": "USER_ERROR", "message": "no such shop"})
+        assert factory.run(run)["status"] == ends
+
+
 @pytest.mark.parametrize("status", ["COMPLETED", "FAILED", "FAILED_WITH_TERMINAL_ERROR"])
 def test_the_same_report_twice_is_the_same_answer(factory: Factory, status: str) -> None:
     _, _, held = factory.held()

@@ -21,7 +21,10 @@ from data_factory.client import ApiError, Client
 from data_factory.client.verbs import Blocking
 from data_factory.engine.expressions import compile_template
 from data_factory.model import definitions, requests, resources
+from data_factory.worker import endings
 from data_factory.worker.context import TaskContext
+from data_factory.worker.endings import Ending
+from data_factory.worker.task import task
 from data_factory.worker.worker import Worker
 from tests.docs.page import ROOT, Block, Page, Table, read_page
 
@@ -162,8 +165,23 @@ def default_of(default: Any) -> str:
 
 
 def test_the_context_of_a_task_has_these_members() -> None:
-    members = {*TaskContext.__dataclass_fields__, "cancelled"} - {"cancellation"}
-    assert named(PYTHON.tables["TaskContext"]).keys() == members
+    inside = {"cancellation", "notes", "make_workdir", "current"}
+    members = {one for one in {*TaskContext.__dataclass_fields__, *vars(TaskContext)} if not one.startswith("_")}
+    assert {name.partition("(")[0] for name in named(PYTHON.tables["TaskContext"])} == members - inside
+
+
+def test_a_task_has_these_arguments() -> None:
+    documented = {name for row in PYTHON.tables["task"].rows for name in code(row[0])}
+    assert documented == inspect.signature(task).parameters.keys()
+
+
+def test_a_task_can_end_in_these_ways() -> None:
+    documented = {name.partition("(")[0] for name in named(PYTHON.tables["endings"])}
+    assert documented == {
+        one.__name__
+        for one in vars(endings).values()
+        if isinstance(one, type) and one is not Ending and issubclass(one, Ending)
+    }
 
 
 def test_a_worker_has_these_arguments() -> None:

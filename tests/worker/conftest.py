@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from data_factory import Router
 from data_factory.client import Backoff, Client
 from data_factory.model.resources import JobExecution
 from data_factory.worker.worker import Worker
@@ -94,5 +95,5 @@ async def running(worker: Worker) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.gather(work, return_exceptions=True)
 
 
-def make_worker(address: str, *tasks: Callable[..., Any], clock: ManualClock, **settings: Any) -> Worker:
+def make_worker(address: str, *tasks: Callable[..., Any] | Router, clock: ManualClock, **settings: Any) -> Worker:
     return Worker(tasks, base_url=address, token=KEY, clock=clock, backoff=QUICK, **settings)

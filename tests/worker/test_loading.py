@@ -8,6 +8,7 @@ import pytest
 
 from data_factory import WorkerError
 from data_factory.worker.loading import load_tasks
+from data_factory.worker.task import declarations_of
 
 MODULE = """
 from data_factory import task
@@ -53,7 +54,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     ],
 )
 def test_tasks_are_found(folder: Path, target: str, names: list[str]) -> None:
-    assert [found.__name__ for found in load_tasks(target, folder)] == names
+    assert [one.name for one in declarations_of(load_tasks(target, folder))] == names
 
 
 @pytest.mark.parametrize(
@@ -77,3 +78,19 @@ def test_an_error_of_the_module_itself_is_not_hidden(folder: Path, target: str) 
     with pytest.raises(ModuleNotFoundError, match="nowhere_to_be_found"):
         load_tasks(target, folder)
     assert "broken_of_test" not in sys.modules
+
+
+def test_a_router_brings_its_tasks_and_is_taken_once(folder: Path) -> None:
+    text = """
+from data_factory import Router, task
+inner, outer = Router(), Router()
+@inner.task("a")
+def a(): ...
+@task("b")
+def b(): ...
+outer.include(inner)
+"""
+    (folder / "routers_of_test.py").write_text(text)
+    found = load_tasks("routers_of_test", folder)
+    assert sorted(one.name for one in declarations_of(found)) == ["a", "b"]
+    assert [one.name for one in declarations_of(load_tasks("routers_of_test:inner", folder))] == ["a"]

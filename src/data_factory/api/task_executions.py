@@ -92,6 +92,7 @@ def _report(account_id: str, id: str, body: ReportBody | TaskExecutionPatch) -> 
         output=None if body.output is UNSET else encode(body.output),
         lease=body.lease,
         progress=None if body.progress is None else encode(body.progress),
+        delay_ms=0 if body.delay_seconds is UNSET else body.delay_seconds * 1000,
     )
 
 

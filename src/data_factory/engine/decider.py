@@ -199,7 +199,10 @@ def _give_up(run: Run, outcome: Outcome, ended: TaskExecutionRecord, failure: Fa
     run.results = {**run.results, ended.path: ended}
     if run.graph.output is None:
         run.execution = replace(run.execution, output=ended.output)
-    _end(run, outcome, "TIMEDOUT" if ended.status == "TIMED_OUT" else "FAILED", _caused_by(ended, failure), now)
+    status: JobExecutionStatus = "TIMEDOUT" if ended.status == "TIMED_OUT" else "FAILED"
+    if ended.status == "FAILED_WITH_TERMINAL_ERROR" and _decode(ended.output).get("errorType") == "USER_ERROR":
+        status = "USER_ERROR"
+    _end(run, outcome, status, _caused_by(ended, failure), now)
 
 
 def _end(run: Run, outcome: Outcome, status: JobExecutionStatus, failure: Failure | None, now: int) -> None:

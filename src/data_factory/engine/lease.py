@@ -70,11 +70,17 @@ def hand_out_again(held: TaskExecutionRecord, lease: str, now: int) -> TaskExecu
     return replace(extend(held, now, None, None), lease=lease)
 
 
-def hand_back(held: TaskExecutionRecord, task: TaskDefinition, now: int) -> TaskExecutionRecord:
-    """The worker will not finish it: it waits again, as the same attempt."""
+def hand_back(
+    held: TaskExecutionRecord, task: TaskDefinition, now: int, output: str | None = None, delay_ms: int = 0
+) -> TaskExecutionRecord:
+    """The worker will not finish it: it waits again, as the same attempt, from now on or after a delay.
+
+    `output` is what the worker had so far.
+    """
     waiting = replace(
         held,
         status="SCHEDULED",
+        output=held.output if output is None else output,
         worker_id=None,
         claim_id=None,
         lease=None,
@@ -83,7 +89,10 @@ def hand_back(held: TaskExecutionRecord, task: TaskDefinition, now: int) -> Task
         started_at=None,
         timeout_at=None,
     )
-    return make_ready(waiting, task, now)
+    if not delay_ms:
+        return make_ready(waiting, task, now)
+    available_at = now + delay_ms
+    return replace(waiting, available_at=available_at, poll_timeout_at=None, timer_at=available_at, updated_at=now)
 
 
 def is_repeat(record: TaskExecutionRecord, status: ReportStatus, output: str | None, lease: str | None) -> bool:

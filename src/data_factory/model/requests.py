@@ -58,7 +58,8 @@ class ReportBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     """What a worker says of one execution that it holds.
 
     COMPLETED, FAILED (retried as the task is configured) and FAILED_WITH_TERMINAL_ERROR (not retried) end it;
-    IN_PROGRESS extends the lease; SCHEDULED hands it back, to be run by another worker as the same attempt.
+    IN_PROGRESS extends the lease; SCHEDULED hands it back, to be run by another worker as the same attempt, after
+    `delay_seconds`.
     """
 
     id: Id
@@ -66,6 +67,7 @@ class ReportBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     output: dict[str, Any] | UnsetType = UNSET
     lease: Label | None = None
     progress: ProgressBody | None = None
+    delay_seconds: Annotated[int, Meta(ge=0, le=10_000_000)] | UnsetType = UNSET
 
 
 class ReportRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -83,6 +85,7 @@ class TaskExecutionPatch(msgspec.Struct, frozen=True, rename="camel"):
     output: dict[str, Any] | UnsetType = UNSET
     lease: Label | None = None
     progress: ProgressBody | None = None
+    delay_seconds: Annotated[int, Meta(ge=0, le=10_000_000)] | UnsetType = UNSET
 
 
 class KeyRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):

@@ -229,7 +229,8 @@ class _Batch:
                 self.world.task_executions.put(lease.extend(held, self.now, report.output, report.progress))
             case "SCHEDULED":
                 task = self.world.definitions[held.task_id]
-                self.world.task_executions.put(lease.hand_back(held, task, self.now))
+                waiting = lease.hand_back(held, task, self.now, report.output, report.delay_ms)
+                self.world.task_executions.put(waiting)
             case "COMPLETED":
                 run = self.world.run_of(held.job_execution_id)
                 output = held.output if report.output is None else report.output

@@ -48,6 +48,7 @@ class Report(msgspec.Struct, frozen=True):
     output: str | None = None
     lease: str | None = None
     progress: str | None = None
+    delay_ms: int = 0
 
 
 class Cancel(msgspec.Struct, frozen=True):

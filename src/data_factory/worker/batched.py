@@ -12,15 +12,17 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from data_factory.client import calls
-from data_factory.client.call import Call
+from data_factory.client.call import Call, Listing, Steps
 from data_factory.client.errors import ApiError, BadRequest, TooLarge
 from data_factory.client.retry import Backoff
-from data_factory.model.requests import ClaimRequest, ReportBody
+from data_factory.model.requests import ClaimRequest, ProgressBody, ReportBody
 from data_factory.model.resources import Claimed, TaskExecution, Verdict
 from data_factory.worker.clock import Clock, cancel, within
 from data_factory.worker.handler import Handler
 from data_factory.worker.line import Line, is_broken
-from data_factory.worker.outcome import output_of, status_of
+from data_factory.worker.outcome import OF_FAILURES, HandedBack, output_of, status_of
+from data_factory.worker.progress import Progress
+from data_factory.worker.room import Booking
 from data_factory.worker.run import Run
 from data_factory.worker.runner import Runner
 
@@ -29,6 +31,7 @@ T = TypeVar("T")
 logger = logging.getLogger("data_factory.worker")
 
 _MOST: Final = 1_000
+_NOTES_SECONDS: Final = 1.0
 _UNACCEPTABLE: Final = frozenset({"invalid", "too_large"})
 
 
@@ -76,21 +79,21 @@ class Batched:
 
     async def claim_now(self) -> None:
         """Claim what waits, without waiting for more; `NotFound` from a server that does not know claims."""
-        await self._claim(self._runner.slots.take(_MOST), wait=0)
+        await self._claim(self._runner.room.book(_MOST), wait=0)
 
     async def claim_forever(self) -> None:
         """Whenever there is room, wait for work with one long poll for all tasks."""
         disappointments = 0
         loop = asyncio.get_running_loop()
         while True:
-            limit = await self._runner.slots.wait_take(_MOST)
+            booking = await self._runner.room.wait_book(_MOST)
             began = loop.time()
             try:
-                count = await self._claim(limit, wait=self._wait_seconds)
+                count = await self._claim_until_more(booking)
             except ApiError as error:
                 logger.error("cannot claim: %s", error, extra={"event": "claim.refused"})
                 count = 0
-            if count or loop.time() - began > self._wait_seconds / 2:
+            if count or count is None or loop.time() - began > self._wait_seconds / 2:
                 disappointments = 0
                 continue
             # Nothing, at once: this server or a proxy does not wait. Asking again at once would not help.
@@ -111,11 +114,27 @@ class Batched:
         except ApiError as error:
             logger.warning("cannot learn what the last claim was given: %s", error, extra={"event": "claim.refused"})
 
-    async def _claim(self, limit: int, wait: int) -> int:
-        request = self._claim_request(limit)
+    async def _claim_until_more(self, booking: Booking) -> int | None:
+        """One long poll, given up as soon as there is room for a task that it does not ask for; None then."""
+        if len(booking.task_ids) == len(self._handlers):
+            return await self._claim(booking, wait=self._wait_seconds)
+        claiming = asyncio.create_task(self._claim(booking, wait=self._wait_seconds))
+        more = asyncio.create_task(self._runner.room.wait_more(booking))
+        try:
+            await asyncio.wait({claiming, more}, return_when=asyncio.FIRST_COMPLETED)
+            if claiming.done():
+                return claiming.result()
+            await cancel(claiming)
+            await self.settle_claim()
+            return None
+        finally:
+            await cancel(claiming, more)
+
+    async def _claim(self, booking: Booking, wait: int) -> int:
+        request = self._claim_request(booking)
         call = calls.claim(
             request.task_ids,
-            limit=limit,
+            limit=request.limit,
             wait=wait,
             lease_seconds=request.lease_seconds,
             worker_id=request.worker_id,
@@ -123,30 +142,30 @@ class Batched:
         )
         plan = _Repeatable(call)
         self._open_claim = call
-        taken = limit
+        claimed: Sequence[TaskExecution] = ()
         try:
             claimed = (await self._line.ask(plan)).data
             self._open_claim = None
-            taken -= len(claimed)
         except ApiError:
             self._open_claim = None
             raise
         finally:
-            self._runner.slots.give(taken)
+            self._runner.room.settle(booking, [one.task_id for one in claimed])
         self._begin(claimed, plan)
         return len(claimed)
 
-    def _claim_request(self, limit: int) -> ClaimRequest:
+    def _claim_request(self, booking: Booking) -> ClaimRequest:
         return ClaimRequest(
-            task_ids=tuple(self._handlers),
-            limit=limit,
+            task_ids=booking.task_ids,
+            limit=booking.count,
             worker_id=self._worker_id,
             request_id=secrets.token_hex(16),
             lease_seconds=self._lease_seconds,
         )
 
     def _accept(self, executions: Sequence[TaskExecution], plan: _Repeatable[Any]) -> None:
-        self._runner.slots.take(len(executions))
+        for execution in executions:
+            self._runner.room.hold(execution.task_id)
         self._begin(executions, plan)
 
     def _begin(self, executions: Sequence[TaskExecution], plan: _Repeatable[Any]) -> None:
@@ -175,16 +194,20 @@ class Batched:
                 await self._report_apart(runs)
 
     async def _report_and_claim(self, runs: Sequence[Run]) -> None:
-        slots = self._runner.slots
-        spare = slots.take(_MOST - len(runs)) if self._runner.accepting else 0
-        claim = self._claim_request(len(runs) + spare) if self._runner.accepting else None
+        room = self._runner.room
+        # They leave before the answer is there, so that the claim in the same call is for their room too.
+        booking = room.book(_MOST, leaving=[run.execution.task_id for run in runs]) if self._runner.accepting else None
+        claim = self._claim_request(booking) if booking and booking.count else None
         plan = _Repeatable(calls.report([_report_of(run) for run in runs], claim=claim))
+        claimed: Sequence[TaskExecution] = ()
         try:
             answer = await self._line.ask(plan, tries_if_broken=5)
+            claimed = answer.claimed
+            self._judge_all(runs, answer.results)
         finally:
-            slots.give(spare)
-        self._judge_all(runs, answer.results)
-        self._accept(answer.claimed, plan)
+            if booking is not None:
+                room.settle(booking, [one.task_id for one in claimed])
+        self._begin(claimed, plan)
 
     async def _report_apart(self, runs: Sequence[Run]) -> None:
         """The server has refused them together, or with the claim: find out which one it is about."""
@@ -255,23 +278,80 @@ class Batched:
             await self._beat(runs[start : start + _MOST])
 
     async def _beat(self, runs: Sequence[Run]) -> None:
-        beats = [ReportBody(id=run.id, status="IN_PROGRESS", lease=run.execution.lease) for run in runs]
+        notes = [run.notes.read() for run in runs]
+        beats = [_beat_of(run, progress, saved) for run, (_, progress, saved) in zip(runs, notes, strict=True)]
         try:
             answer = await self._line.ask(lambda: calls.report(beats))
         except ApiError as error:
             logger.error("cannot extend leases: %s", error, extra={"event": "heartbeat.refused"})
             return
-        for run, verdict in zip(runs, answer.results, strict=True):
-            if not verdict.accepted:
+        for run, (version, _, _), verdict in zip(runs, notes, answer.results, strict=True):
+            if verdict.accepted:
+                run.notes.sent(version)
+            elif verdict.code in _UNACCEPTABLE:
+                run.notes.sent(version)
+                facts = run.facts("heartbeat.refused", code=verdict.code)
+                logger.error("%s: what it saved is not taken: %s", run.name, verdict.message, extra=facts)
+            else:
                 self._runner.drop(run, f"{verdict.message} ({verdict.code})")
+
+    async def note_forever(self) -> None:
+        """Pass on what tasks say of their progress and what they save, not more than once a second."""
+        while True:
+            await self._runner.noted.wait()
+            self._runner.noted.clear()
+            runs = [run for run in self._runner.runs.values() if run.notes.unsent and run.outcome is None]
+            for start in range(0, len(runs), _MOST):
+                await self._beat(runs[start : start + _MOST])
+            await self._clock.sleep(_NOTES_SECONDS)
+
+    # What an earlier try has left
+
+    async def saved_before(self, execution: TaskExecution) -> dict[str, Any]:
+        """What an execution that was handed back, or the attempt before this one, had saved."""
+        if execution.output or execution.attempt <= 1:
+            return execution.output
+        try:
+            before = await self._line.ask(lambda: _attempt_before(execution))
+        except ApiError as error:
+            logger.warning("cannot read what the attempt before had saved: %s", error, extra={"event": "saved.unknown"})
+            return {}
+        return {} if before is None else {name: it for name, it in before.output.items() if name not in OF_FAILURES}
 
 
 def _report_of(run: Run) -> ReportBody:
     outcome = run.outcome
     if outcome is None:
         raise AssertionError(f"{run.name} is not over")
-    status = status_of(outcome)
-    output = output_of(outcome)
+    if isinstance(outcome, HandedBack):
+        return ReportBody(
+            id=run.id,
+            status="SCHEDULED",
+            output=run.notes.saved or msgspec.UNSET,
+            lease=run.execution.lease,
+            delay_seconds=outcome.delay_seconds or msgspec.UNSET,
+        )
+    return ReportBody(id=run.id, status=status_of(outcome), output=output_of(outcome), lease=run.execution.lease)
+
+
+def _beat_of(run: Run, progress: Progress | None, saved: dict[str, Any]) -> ReportBody:
     return ReportBody(
-        id=run.id, status=status, output=msgspec.UNSET if status == "SCHEDULED" else output, lease=run.execution.lease
+        id=run.id,
+        status="IN_PROGRESS",
+        output=saved or msgspec.UNSET,
+        lease=run.execution.lease,
+        progress=None if progress is None else ProgressBody(progress.ratio, progress.message),
     )
+
+
+def _attempt_before(execution: TaskExecution) -> Steps[TaskExecution | None]:
+    """The attempt before this one, found among the newest task executions of its job execution."""
+    pages = calls.list_task_executions(execution.job_execution_id)
+    call: Call[Listing[TaskExecution]] | None = pages.first()
+    while call is not None:
+        listing = yield from call
+        for one in listing.data:
+            if (one.task_reference_name, one.attempt) == (execution.task_reference_name, execution.attempt - 1):
+                return one
+        call = pages.after(call, listing)
+    return None

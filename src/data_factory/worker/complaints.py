@@ -19,20 +19,30 @@ _MISSING: Final = re.compile(r"^Object missing required field `(?P<name>[^`]*)`$
 _UNKNOWN: Final = re.compile(r"^Object contains unknown field `(?P<name>[^`]*)`$")
 
 
-def explain_msgspec(kind: Any, payload: Any, first: str) -> str:
+class Complaint(msgspec.Struct, frozen=True):
+    """One thing that is wrong, and where: the path of a member, empty for the object itself."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+def explain_msgspec(kind: Any, payload: Any, first: str) -> list[Complaint]:
     """Everything that is wrong with `payload` as a `kind`, `first` being what msgspec said.
 
-    >>> explain_msgspec(msgspec.defstruct("Point", [("x", int), ("y", int)]), {"x": "1"}, "")
-    'x: Expected `int`, got `str`; y: is missing'
+    >>> [str(one) for one in explain_msgspec(msgspec.defstruct("Point", [("x", int), ("y", int)]), {"x": "1"}, "")]
+    ['x: Expected `int`, got `str`', 'y: is missing']
     """
     found = list(_wrong_fields(kind, payload)) if isinstance(payload, dict) else []
-    return "; ".join(found or [place(first)])
+    return found or [place(first)]
 
 
-def place(message: str, inside: str = "") -> str:
+def place(message: str, inside: str = "") -> Complaint:
     """A message of msgspec with its place in front.
 
-    >>> place("Expected `int`, got `str` - at `$.rows[0].power`")
+    >>> str(place("Expected `int`, got `str` - at `$.rows[0].power`"))
     'rows[0].power: Expected `int`, got `str`'
     """
     parts = _PLACED.match(message)
@@ -42,15 +52,14 @@ def place(message: str, inside: str = "") -> str:
         path, what = f"{path}.{missing['name']}", "is missing"
     elif unknown := _UNKNOWN.match(what):
         path, what = f"{path}.{unknown['name']}", "is not known"
-    path = path.removeprefix(".")
-    return f"{path}: {what}" if path else what
+    return Complaint(path.removeprefix("."), what)
 
 
-def _wrong_fields(kind: Any, payload: dict[str, Any]) -> Iterator[str]:
+def _wrong_fields(kind: Any, payload: dict[str, Any]) -> Iterator[Complaint]:
     for name, type_, required in _fields(kind):
         if name not in payload:
             if required:
-                yield f"{name}: is missing"
+                yield Complaint(name, "is missing")
             continue
         try:
             msgspec.convert(payload[name], type_, dec_hook=pydantic_models.decode_nested)

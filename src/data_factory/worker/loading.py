@@ -11,11 +11,11 @@ from types import ModuleType
 from typing import Any
 
 from data_factory.worker.errors import UsageError
-from data_factory.worker.task import declaration_of
+from data_factory.worker.task import Router, declaration_of
 
 
-def load_tasks(target: str, folder: Path | None = None) -> list[Callable[..., Any]]:
-    """The functions marked with `@task` that `target` names: `my_module`, `my_module:power`, `./power.py`.
+def load_tasks(target: str, folder: Path | None = None) -> list[Callable[..., Any] | Router]:
+    """The tasks and routers that `target` names: `my_module`, `my_module:power`, `./power.py`.
 
     Modules are looked for in `folder` too (the current one). Raises `UsageError` that says what is there instead;
     what the module itself raises while it is imported is raised as it is.
@@ -25,16 +25,20 @@ def load_tasks(target: str, folder: Path | None = None) -> list[Callable[..., An
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     module = _load_file(folder / where) if _is_path(where) else _load_module(where, folder)
-    tasks: dict[int, tuple[str, Callable[..., Any]]] = {}
+    tasks: dict[int, tuple[str, Callable[..., Any] | Router]] = {}
     for key, thing in vars(module).items():
-        if declaration_of(thing) is not None:
+        if declaration_of(thing) is not None or isinstance(thing, Router):
             tasks.setdefault(id(thing), (key, thing))
+    routers = [thing for _, thing in tasks.values() if isinstance(thing, Router)]
+    for thing in routers:
+        if any(router.contains(thing) for router in routers):
+            del tasks[id(thing)]
     if not tasks:
         raise UsageError(f"{where} has no task: decorate a function with @task(…)")
     if not name:
         return [thing for _, thing in tasks.values()]
     chosen: Any = getattr(module, name, None)
-    if declaration_of(chosen) is None:
+    if declaration_of(chosen) is None and not isinstance(chosen, Router):
         there = ", ".join(key for key, _ in tasks.values())
         what = "is not a task" if hasattr(module, name) else "does not exist"
         raise UsageError(f"{name} {what} in {where}: its tasks are {there}")

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from data_factory.model.status import ReportStatus
+from data_factory.worker.endings import Ending, FailForGood, RetryLater, UserError
 
 _LONGEST_MESSAGE: Final = 10_000
+OF_FAILURES: Final = frozenset({"message", "errors", "errorType"})
+"""What is in the output of a failure by convention, and never was saved by the task."""
 
 
-class Completed(msgspec.Struct, frozen=True):
+class Completed(msgspec.Struct, frozen=True, tag=True):
     """The task is done; this is its output."""
 
     output: dict[str, Any]
 
 
-class Failed(msgspec.Struct, frozen=True):
-    """The task failed, and why. It is retried as its definition says."""
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """The task failed, and why. It is retried as its definition says, unless it is `final`."""
 
     message: str
+    details: dict[str, Any] = {}
+    final: bool = False
 
 
-class HandedBack(msgspec.Struct, frozen=True):
-    """The worker has to stop: let another worker run it, as the same attempt."""
+class HandedBack(msgspec.Struct, frozen=True, tag=True):
+    """Let a worker run it later, as the same attempt: this one has to stop, or the task has asked for it."""
+
+    delay_seconds: int = 0
+    message: str = ""
 
 
 Outcome = Completed | Failed | HandedBack
@@ -36,7 +46,7 @@ def status_of(outcome: Outcome) -> ReportStatus:
         case Completed():
             return "COMPLETED"
         case Failed():
-            return "FAILED"
+            return "FAILED_WITH_TERMINAL_ERROR" if outcome.final else "FAILED"
         case HandedBack():
             return "SCHEDULED"
 
@@ -47,16 +57,32 @@ def output_of(outcome: Outcome) -> dict[str, Any]:
         case Completed():
             return outcome.output
         case Failed():
-            return {"message": outcome.message}
+            return {**outcome.details, "message": outcome.message}
         case HandedBack():
             return {}
 
 
-def failed(message: str) -> Failed:
+def failed(message: str, details: Mapping[str, Any] | None = None, *, final: bool = False) -> Failed:
     """A failure whose message can be sent, whatever is in it.
 
-    >>> failed("no\\0 good")
-    Failed(message='no good')
+    >>> failed("no\\0 good").message
+    'no good'
     """
     clean = message.replace("\0", "").encode("utf-8", "replace").decode()
-    return Failed(clean if len(clean) <= _LONGEST_MESSAGE else clean[:_LONGEST_MESSAGE] + "…")
+    short = clean if len(clean) <= _LONGEST_MESSAGE else clean[:_LONGEST_MESSAGE] + "…"
+    return Failed(short, dict(details or {}), final)
+
+
+def ended(ending: Ending, saved: Mapping[str, Any]) -> Outcome:
+    """The outcome of an end that the task has chosen, with what it had saved until then.
+
+    >>> ended(UserError("no such shop"), {}).details
+    {'errorType': 'USER_ERROR'}
+    """
+    if isinstance(ending, RetryLater):
+        return HandedBack(math.ceil(ending.delay), ending.message)
+    details = {**saved, **ending.output}
+    if isinstance(ending, UserError):
+        details["errorType"] = "USER_ERROR"
+    message = ending.message or type(ending).__name__
+    return failed(message, details, final=isinstance(ending, FailForGood))

@@ -6,9 +6,12 @@ pydantic is never imported here: its models bring what is needed with them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, reduce
+from inspect import Parameter
+from operator import or_
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
@@ -16,7 +19,8 @@ from msgspec import inspect
 from data_factory.client.payload import first_flaw
 from data_factory.model.errors import DataFactoryError
 from data_factory.worker import pydantic_models
-from data_factory.worker.complaints import explain_msgspec
+from data_factory.worker.complaints import Complaint, explain_msgspec
+from data_factory.worker.errors import UsageError
 
 CORRELATION: Final = "eventCorrelationId"
 _METADATA: Final = frozenset({CORRELATION, "context"})
@@ -25,13 +29,21 @@ Reader = Callable[[Mapping[str, Any]], Any]
 Writer = Callable[[Any], dict[str, Any]]
 
 
-class InputInvalid(DataFactoryError):
+class NotFitting(DataFactoryError):
+    """An object is not what it has to be: `errors` says so for each member, the message in one line."""
+
+    def __init__(self, complaints: Sequence[Complaint]) -> None:
+        super().__init__("; ".join(map(str, complaints)))
+        self.errors = [{"path": one.path, "message": one.message} for one in complaints]
+
+
+class InputInvalid(NotFitting):
     """The input is not what the task takes."""
 
     code = "input_invalid"
 
 
-class OutputInvalid(DataFactoryError):
+class OutputInvalid(NotFitting):
     """The output is not what the task promises."""
 
     code = "output_invalid"
@@ -40,6 +52,28 @@ class OutputInvalid(DataFactoryError):
 def is_plain(kind: Any) -> bool:
     """Whether a type says nothing about the members of the object."""
     return kind in (None, type(None), Any, object, dict, Mapping) or kind in (dict[str, Any], Mapping[str, Any])
+
+
+def is_object(kind: Any) -> bool:
+    """Whether this is the type of a JSON object."""
+    if is_plain(kind) or pydantic_models.is_model(kind):
+        return True
+    try:
+        member_names(kind)
+    except TypeError:
+        return False
+    return True
+
+
+def union_without(kind: Any, classes: tuple[type, ...]) -> Any:
+    """A type without those of its alternatives that are of these classes.
+
+    >>> union_without(int | str | ValueError, (Exception,))
+    int | str
+    """
+    alternatives = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    left = [one for one in alternatives if not (isinstance(one, type) and issubclass(one, classes))]
+    return reduce(or_, left) if left else None
 
 
 def reader_of(kind: Any) -> Reader:
@@ -59,7 +93,7 @@ def _read_model(kind: Any, hidden: frozenset[str], payload: Mapping[str, Any]) -
     try:
         return pydantic_models.read(kind, _without(hidden, payload))
     except pydantic_models.NotValid as error:
-        raise InputInvalid(error.message) from None
+        raise InputInvalid(_of_model(error)) from None
 
 
 def _read_typed(kind: Any, hidden: frozenset[str], payload: Mapping[str, Any]) -> Any:
@@ -68,6 +102,38 @@ def _read_typed(kind: Any, hidden: frozenset[str], payload: Mapping[str, Any]) -
         return msgspec.convert(business, kind, dec_hook=pydantic_models.decode_nested)
     except msgspec.ValidationError as error:
         raise InputInvalid(explain_msgspec(kind, business, str(error))) from None
+
+
+def named_reader(
+    name: str, parameters: Sequence[Parameter], hints: Mapping[str, Any]
+) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """How to read an input of which each member is one parameter of a function."""
+    for one in parameters:
+        shape = inspect.type_info(hints.get(one.name, Any))
+        if isinstance(shape, inspect.CustomType) and not pydantic_models.is_model(shape.cls):
+            raise UsageError(f"{name}: {one.name} cannot be read from JSON: it is a {shape.cls.__name__}")
+    fields = [(one.name, hints.get(one.name, Any), msgspec.field(**_default_of(one))) for one in parameters]
+    kind = msgspec.defstruct(name, fields, kw_only=True)
+    read = reader_of(kind)
+    names = [one.name for one in parameters]
+    return lambda payload: {one: getattr(value, one) for value in (read(payload),) for one in names}
+
+
+def _default_of(parameter: Parameter) -> dict[str, Any]:
+    if parameter.default is parameter.empty:
+        return {}
+    return {"default_factory": lambda: parameter.default}
+
+
+def to_saved(value: Any) -> dict[str, Any]:
+    """A copy, as JSON has it, of something that a task has so far; raises `TypeError` or `ValueError`."""
+    plain = _to_plain(value, None)
+    msgspec.json.encode(plain)
+    return plain
+
+
+def _of_model(error: pydantic_models.NotValid) -> list[Complaint]:
+    return [Complaint(path, message) for path, message in error.places]
 
 
 def _without(hidden: frozenset[str], payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,9 +156,11 @@ def writer_of(kind: Any) -> Writer:
         except msgspec.ValidationError as error:
             raise OutputInvalid(explain_msgspec(kind, plain, str(error))) from None
         except RecursionError:
-            raise OutputInvalid("it is nested too deeply: does it contain itself?") from None
-        except (TypeError, ValueError, OverflowError, pydantic_models.NotValid) as error:
-            raise OutputInvalid(str(error)) from None
+            raise OutputInvalid([Complaint("", "it is nested too deeply: does it contain itself?")]) from None
+        except pydantic_models.NotValid as error:
+            raise OutputInvalid(_of_model(error)) from None
+        except (TypeError, ValueError, OverflowError) as error:
+            raise OutputInvalid([Complaint("", str(error))]) from None
         return plain
 
     return writer

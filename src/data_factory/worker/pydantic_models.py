@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,9 +11,13 @@ from data_factory.model.errors import DataFactoryError
 
 
 class NotValid(DataFactoryError):
-    """The value does not fit the model."""
+    """The value does not fit the model; `places` has the path and the message of each wrong field."""
 
     code = "not_valid"
+
+    def __init__(self, places: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{path}: {message}" if path else message for path, message in places))
+        self.places = tuple(places)
 
 
 def is_model(kind: Any) -> bool:
@@ -55,14 +60,13 @@ def decode_nested(kind: type, value: Any) -> Any:
         raise ValueError(str(error)) from None
 
 
-def _explain(error: ValueError) -> str:
+def _explain(error: ValueError) -> list[tuple[str, str]]:
     errors = getattr(error, "errors", None)
     if errors is None:
-        return str(error)
+        return [("", str(error))]
     details = errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(_place(detail["loc"], detail["msg"]) for detail in details)
+    return [(_path(detail["loc"]), detail["msg"]) for detail in details]
 
 
-def _place(location: tuple[str | int, ...], message: str) -> str:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
-    return f"{path}: {message}" if path else message
+def _path(location: tuple[str | int, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 
+from msgspec.structs import replace
+
 from data_factory.client import calls
 from data_factory.client.call import Call, Listing, Steps
 from data_factory.client.errors import ApiError, NotFound
@@ -33,7 +35,7 @@ def assign_ids(declarations: Sequence[Declaration], environment: Mapping[str, st
     if given is not None and len(declarations) == 1 and declarations[0].id is None:
         if not is_id(given):
             raise UsageError(f"{ID_VARIABLE} is not the id of a task: an id has 24 hexadecimal digits")
-        return [Declaration(declarations[0].function, declarations[0].key, given)]
+        return [replace(declarations[0], id=given)]
     seen: dict[str, str] = {}
     for declaration in declarations:
         name = declaration.key or declaration.id

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from data_factory.model.resources import TaskExecution
-from data_factory.worker.context import TaskContext
-from data_factory.worker.handler import Handler
-from data_factory.worker.outcome import Completed, HandedBack, Outcome, failed
+from data_factory.worker.context import TaskContext, bind
+from data_factory.worker.endings import Ending
+from data_factory.worker.handler import Bound, Handler
+from data_factory.worker.outcome import Completed, HandedBack, Outcome, ended, failed
 from data_factory.worker.payload import CORRELATION, InputInvalid, OutputInvalid
-from data_factory.worker.threads import Threads
-from data_factory.worker.workdir import WorkDirectories
+from data_factory.worker.places import Place
+from data_factory.worker.progress import Notes
 
 
 class Run:
     """A claimed execution and its handler. It has an `outcome` once it is over; a dropped one never is reported."""
 
-    def __init__(self, execution: TaskExecution, handler: Handler, started: float) -> None:
+    def __init__(self, execution: TaskExecution, handler: Handler, started: float, notes: Notes) -> None:
         self.execution = execution
         self.handler = handler
         self.started = started
+        self.notes = notes
         self.last_beat = started
         self.outcome: Outcome | None = None
         self.error: BaseException | None = None
@@ -31,8 +33,9 @@ class Run:
         self.recalled = False
         self.replaced = False
         self.setbacks = 0
+        self._expired = ""
         self._context: TaskContext | None = None
-        self._work: asyncio.Task[Any] | None = None
+        self._work: asyncio.Task[dict[str, Any]] | None = None
 
     @property
     def id(self) -> str:
@@ -59,51 +62,62 @@ class Run:
         self.recalled = True
         self._stop()
 
+    def expire(self, message: str) -> None:
+        """It took too long: tell the task to stop, and report a failure when it has."""
+        self._expired = message
+        self._stop()
+
     def _stop(self) -> None:
         if self._context is not None:
             self._context.cancellation.set()
         if self._work is not None:
             self._work.cancel()
 
-    async def perform(self, threads: Threads, directories: WorkDirectories) -> Outcome:
-        """Read the input, run the task in a folder of its own, check the output. What the task raises is an outcome."""
+    async def perform(
+        self, place: Place, make_workdir: Callable[[], Path], previous: Mapping[str, Any] | None = None
+    ) -> Outcome:
+        """Read the input, run the task, check the output. What the task raises is an outcome."""
         try:
-            value = self.handler.read(self.execution.input)
+            bound = self.handler.bind(self.execution.input)
         except InputInvalid as error:
-            return failed(f'Input validation failed: "{error}"')
+            return failed(f'Input validation failed: "{error}"', {"errors": error.errors}, final=True)
         try:
-            # A task that asks for no context never sees its folder.
-            folder = directories.one(self.id) if self.handler.takes_context else nullcontext(Path())
-            async with folder as workdir:
-                return Completed(await self._call(value, workdir, threads))
+            self._context = self._make_context(make_workdir, previous or {})
+            output = await self._call(place, bound, self._context)
         except OutputInvalid as error:
-            return failed(f'Output validation failed: "{error}"')
+            details = {**self.notes.saved, "errors": error.errors}
+            outcome: Outcome = failed(f'Output validation failed: "{error}"', details)
+        except Ending as ending:
+            outcome = ended(ending, self.notes.saved)
         except (Exception, asyncio.CancelledError, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - it is kept
-            if self._stopping:
+            if self.dropped or self.recalled:
                 return HandedBack()
-            self.error = error
-            return failed(f'Task failed "{error if str(error) else type(error).__name__}"')
+            self.error = None if self._expired else error
+            outcome = failed(f'Task failed "{error if str(error) else type(error).__name__}"', self.notes.saved)
+        else:
+            outcome = Completed(output)
+        return failed(self._expired, self.notes.saved) if self._expired else outcome
 
-    @property
-    def _stopping(self) -> bool:
-        return self.dropped or self.recalled
-
-    async def _call(self, value: Any, workdir: Path, threads: Threads) -> dict[str, Any]:
-        self._context = context = self._make_context(workdir)
-        if self._stopping:
+    async def _call(self, place: Place, bound: Bound, context: TaskContext) -> dict[str, Any]:
+        bind(context)
+        if self.dropped or self.recalled:
             raise asyncio.CancelledError
-        if not self.handler.is_async:
-            return await threads.call(lambda: self.handler.write(self.handler.call(value, context)))
+        proceed: Callable[[], Awaitable[dict[str, Any]]]
+        proceed = partial(place.run, self.handler, bound, context)
+        for around in reversed(self.handler.declaration.middleware):
+            proceed = partial(around, context, proceed)
+        if not place.cancellable:
+            return await proceed()
         # A task of its own: what the handler does with a cancellation stays its own business.
-        self._work = asyncio.create_task(_contained(self.handler.call(value, context)))
-        await asyncio.wait({self._work})
-        return self.handler.write(self._work.result())
+        work = asyncio.create_task(_awaited(proceed))
+        self._work = work
+        await asyncio.wait({work})
+        return work.result()
 
-    def _make_context(self, workdir: Path) -> TaskContext:
+    def _make_context(self, make_workdir: Callable[[], Path], previous: Mapping[str, Any]) -> TaskContext:
         execution = self.execution
         correlation = execution.input.get(CORRELATION)
         return TaskContext(
-            workdir=workdir,
             id=execution.id,
             task_id=execution.task_id,
             task_key=self.handler.task_key,
@@ -111,12 +125,11 @@ class Run:
             attempt=execution.attempt,
             deadline=execution.timeout_at,
             event_correlation_id=correlation if isinstance(correlation, str) else "",
+            previous=previous,
+            notes=self.notes,
+            make_workdir=make_workdir,
         )
 
 
-async def _contained(work: Awaitable[Any]) -> Any:
-    """Keep what would end the event loop inside the task."""
-    try:
-        return await work
-    except (KeyboardInterrupt, SystemExit) as error:
-        raise RuntimeError(f"{type(error).__name__}: {error}") from error
+async def _awaited(proceed: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    return await proceed()

@@ -5,37 +5,53 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
 
 from data_factory.model.resources import TaskExecution
-from data_factory.worker.clock import Clock
+from data_factory.worker.clock import Clock, cancel
 from data_factory.worker.handler import Handler
 from data_factory.worker.outcome import Completed, Failed, HandedBack, Outcome, failed
+from data_factory.worker.places import EventLoop, InThread, Place
+from data_factory.worker.progress import Notes
+from data_factory.worker.room import Room
 from data_factory.worker.run import Run
-from data_factory.worker.slots import Slots
 from data_factory.worker.threads import Threads
-from data_factory.worker.workdir import WorkDirectories
+from data_factory.worker.workdir import WorkDirectories, remove
 
 logger = logging.getLogger("data_factory.worker")
 
+Recall = Callable[[TaskExecution], Awaitable[dict[str, Any]]]
+"""Finds out what an earlier try of an execution had saved."""
+
+
+async def _saved_in(execution: TaskExecution) -> dict[str, Any]:
+    return execution.output
+
 
 class Runner:
-    """The runs of a worker. A run holds a slot from its claim until `settle`, whatever happens in between."""
+    """The runs of a worker. A run holds its room from its claim until `settle`, whatever happens in between."""
 
-    def __init__(self, concurrency: int, clock: Clock) -> None:
-        self.slots = Slots(concurrency)
+    def __init__(self, room: Room, clock: Clock) -> None:
+        self.room = room
         self.runs: dict[str, Run] = {}
         self.accepting = True
+        self.noted = asyncio.Event()
+        self.recall_saved: Recall = _saved_in
         self._clock = clock
+        self._loop = asyncio.get_running_loop()
         self._over: deque[Run] = deque()
         self._some_over = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._threads = Threads("data-factory-task")
+        self._in_loop, self._in_thread = EventLoop(), InThread(self._threads)
         self._directories = WorkDirectories()
         self._performing: set[asyncio.Task[None]] = set()
 
     def accept(self, handler: Handler, execution: TaskExecution, *, late: bool = False) -> None:
-        """Begin to run what was claimed, for which a slot was taken.
+        """Begin to run what was claimed, which holds room already.
 
         What comes after the worker was told to stop is handed back, unless `late` says that it has to be run all the
         same.
@@ -43,9 +59,9 @@ class Runner:
         if execution.id in self.runs:
             # The answer to one claim, given twice: it is being worked on, from now on under the lease given last.
             self.runs[execution.id].execution = execution
-            self.slots.give(1)
+            self.room.leave(execution.task_id)
             return
-        run = Run(execution, handler, self._clock.now())
+        run = Run(execution, handler, self._clock.now(), Notes(self._on_note))
         self.runs[execution.id] = run
         self._idle.clear()
         if not (self.accepting or late):
@@ -56,8 +72,13 @@ class Runner:
         self._performing.add(performing)
         performing.add_done_callback(self._performing.discard)
 
+    def _on_note(self) -> None:
+        """From any thread, perhaps one that has outlived the worker."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.noted.set)
+
     def drop(self, run: Run, reason: str) -> None:
-        """The server no longer wants the result of this run: the task is told to stop, its slot is free when it has."""
+        """The server no longer wants the result of this run: the task is told to stop, its room is free when it has."""
         if run.dropped or run.outcome is not None:
             return
         run.drop()
@@ -76,10 +97,10 @@ class Runner:
         return taken
 
     def settle(self, run: Run) -> None:
-        """The run is done with: reported, refused or dropped. Its slot is free."""
+        """The run is done with: reported, refused or dropped. Its room is free."""
         if self.runs.get(run.id) is run:
             del self.runs[run.id]
-            self.slots.give(1)
+            self.room.leave(run.execution.task_id)
             if not self.runs:
                 self._idle.set()
 
@@ -125,10 +146,44 @@ class Runner:
 
     async def _perform(self, run: Run) -> None:
         outcome: Outcome = HandedBack()
+        folders: list[Path] = []
+
+        def make_workdir() -> Path:
+            folders.append(self._directories.make(run.id))
+            return folders[-1]
+
+        timers = [asyncio.create_task(timer) for timer in self._timers(run)]
         try:
-            outcome = await run.perform(self._threads, self._directories)
+            previous = await self.recall_saved(run.execution)
+            outcome = await run.perform(self._place_of(run.handler), make_workdir, previous)
         finally:
+            if timers:
+                await cancel(*timers)
+            for folder in folders:
+                await asyncio.to_thread(remove, folder)
             self._end(run, outcome)
+
+    def _place_of(self, handler: Handler) -> Place:
+        return self._in_loop if handler.is_async else self._in_thread
+
+    def _timers(self, run: Run) -> Iterator[Coroutine[Any, Any, None]]:
+        """What ends a run in time: its own timeout, and that of the server, which no longer waits for it then."""
+        timeout = run.handler.declaration.timeout
+        execution = run.execution
+        if timeout is not None:
+            yield self._expire_after(run, timeout)
+        if execution.timeout_at is not None:
+            # As long as the server said when it handed it out: its clock may not be ours.
+            yield self._drop_after(run, (execution.timeout_at - execution.updated_at).total_seconds())
+
+    async def _expire_after(self, run: Run, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        logger.warning("%s: told to stop after its %g s", run.name, seconds, extra=run.facts("task_execution.expired"))
+        run.expire(f"The task ran longer than its timeout of {seconds:g} seconds")
+
+    async def _drop_after(self, run: Run, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self.drop(run, f"the {seconds:g} seconds that the server gave it are over")
 
     def _end(self, run: Run, outcome: Outcome) -> None:
         """The run is over, if it was not already."""
@@ -147,6 +202,9 @@ class Runner:
             case Completed():
                 facts = run.facts("task_execution.completed", duration_ms=took)
                 logger.info("%s completed after %d ms", run.name, took, extra=facts)
+            case HandedBack(delay_seconds=delay) if delay or outcome.message:
+                facts = run.facts("task_execution.later", delay_seconds=delay)
+                logger.info("%s is to be run in %d s: %s", run.name, delay, outcome.message, extra=facts)
             case HandedBack():
                 logger.info("%s is handed back", run.name, extra=run.facts("task_execution.handed_back"))
             case Failed() if run.error is not None:

@@ -22,7 +22,8 @@ from data_factory.model.status import TASK_EXECUTION_ENDED
 from data_factory.worker.clock import Clock, cancel
 from data_factory.worker.handler import Handler
 from data_factory.worker.line import Line
-from data_factory.worker.outcome import HandedBack, output_of, status_of
+from data_factory.worker.outcome import Failed, HandedBack, Outcome, failed, output_of
+from data_factory.worker.room import Booking
 from data_factory.worker.run import Run
 from data_factory.worker.runner import Runner
 
@@ -69,14 +70,14 @@ class Single:
     async def claim_forever(self) -> None:
         """Whenever there is room, ask for the work of the task whose turn it is."""
         while True:
-            await self._runner.slots.wait_take(1)
+            booking = await self._runner.room.wait_book(1)
+            given: list[TaskExecution] = []
             try:
-                found = await self._poll_next()
-            except BaseException:
-                self._runner.slots.give(1)
-                raise
-            if not found:
-                self._runner.slots.give(1)
+                given += await self._poll_next(booking)
+            finally:
+                self._runner.room.settle(booking, [one.task_id for one in given])
+            for execution in given:
+                self._runner.accept(self._turn.handler, execution)
 
     async def close(self) -> None:
         """Give up what is under way."""
@@ -93,11 +94,11 @@ class Single:
             return
         with contextlib.suppress(ApiError, _TooLate):
             execution = await self._polling
-            self._runner.slots.take(1)
+            self._runner.room.hold(execution.task_id)
             self._runner.accept(self._turn.handler, execution, late=True)
 
-    async def _poll_next(self) -> bool:
-        polled = min(self._polled, key=lambda one: one.due)
+    async def _poll_next(self, booking: Booking) -> list[TaskExecution]:
+        polled = min((one for one in self._polled if one.task.id in booking.task_ids), key=lambda one: one.due)
         if (early := polled.due - self._clock.now()) > 0:
             await self._clock.sleep(early)
         try:
@@ -107,10 +108,9 @@ class Single:
                 logger.error("cannot poll: %s", error, extra={"event": "poll.refused"})
             polled.due = self._clock.now() + self._idle.pause(polled.misses)
             polled.misses += 1
-            return False
+            return []
         polled.due, polled.misses = self._clock.now(), 0
-        self._runner.accept(polled.handler, execution)
-        return True
+        return [execution]
 
     async def _poll(self, polled: _Polled) -> TaskExecution:
         def plan() -> Call[TaskExecution]:
@@ -141,13 +141,15 @@ class Single:
             raise failed.exceptions[0] from failed
 
     async def _report(self, run: Run) -> None:
-        if run.outcome is None or isinstance(run.outcome, HandedBack):
+        outcome = _documented(run.outcome)
+        if outcome is None or isinstance(outcome, HandedBack):
             seconds = self._timeouts.get(run.execution.task_id)
             after = f"after its response timeout of {seconds} s" if seconds else "after its response timeout"
             logger.warning("%s: the platform will hand it out again %s", run.name, after, extra=run.facts("run.left"))
             self._runner.settle(run)
             return
-        body = {"id": run.id, "status": status_of(run.outcome), "output": output_of(run.outcome)}
+        status = "FAILED" if isinstance(outcome, Failed) else "COMPLETED"
+        body = {"id": run.id, "status": status, "output": output_of(outcome)}
         try:
             await self._patch(run, body)
         except TooLarge as error:
@@ -177,6 +179,14 @@ class Single:
             await self._clock.sleep(shortest / 6)
             await self.beat()
 
+    async def note_forever(self) -> None:
+        """What tasks say of themselves goes with the next heartbeat: there are too few requests to send it at once."""
+        await asyncio.Event().wait()
+
+    async def saved_before(self, execution: TaskExecution) -> dict[str, Any]:
+        """What was saved with a heartbeat, as far as the platform gives it back."""
+        return execution.output
+
     async def beat(self) -> None:
         """One heartbeat for each run that is half-way through its response timeout."""
         for run in list(self._runner.runs.values()):
@@ -187,7 +197,7 @@ class Single:
 
     async def _beat(self, run: Run) -> None:
         try:
-            status = await self._patch(run, {"id": run.id, "status": "IN_PROGRESS", "output": {}})
+            status = await self._patch(run, {"id": run.id, "status": "IN_PROGRESS", "output": run.notes.saved})
         except (Conflict, NotFound) as error:
             self._runner.drop(run, str(error))
         except ApiError as error:
@@ -199,3 +209,11 @@ class Single:
         else:
             if status in TASK_EXECUTION_ENDED:
                 self._runner.drop(run, f"its status is {status}")
+
+
+def _documented(outcome: Outcome | None) -> Outcome | None:
+    """The platform documents COMPLETED and FAILED: a task that wants to run later fails, to be retried as it is set."""
+    if isinstance(outcome, HandedBack) and (outcome.delay_seconds or outcome.message):
+        why = f": {outcome.message}" if outcome.message else ""
+        return failed(f"Not yet, run it again in {outcome.delay_seconds} s{why}")
+    return outcome

@@ -1,15 +1,13 @@
-"""A folder of its own for each run, removed with all that is in it when the run ends."""
+"""A folder of its own for each run that wants one, removed with all that is in it when the run ends."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import shutil
 import stat
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
 from pathlib import Path
 
 logger = logging.getLogger("data_factory.worker")
@@ -20,17 +18,14 @@ class WorkDirectories:
 
     def __init__(self) -> None:
         self._root: Path | None = None
+        self._lock = threading.Lock()
 
-    @asynccontextmanager
-    async def one(self, name: str) -> AsyncIterator[Path]:
-        """A new, empty folder for as long as the block runs."""
-        if self._root is None or not self._root.is_dir():
-            self._root = Path(tempfile.mkdtemp(prefix="data-factory-"))
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._root))
-        try:
-            yield folder
-        finally:
-            await asyncio.to_thread(remove, folder)
+    def make(self, name: str) -> Path:
+        """A new, empty folder."""
+        with self._lock:
+            if self._root is None or not self._root.is_dir():
+                self._root = Path(tempfile.mkdtemp(prefix="data-factory-"))
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._root))
 
     def close(self) -> None:
         """Remove what is left, also of runs that did not end."""

@@ -9,8 +9,10 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, Final, TypeVar
+
+from msgspec.structs import replace
 
 from data_factory.client.awaited import AsyncClient
 from data_factory.client.errors import NotFound
@@ -20,14 +22,16 @@ from data_factory.model.errors import DataFactoryError
 from data_factory.model.resources import Task
 from data_factory.worker.batched import Batched
 from data_factory.worker.clock import Clock, cancel, within
+from data_factory.worker.dependencies import Dependencies
 from data_factory.worker.errors import KeyRefused, UsageError, WorkerError
 from data_factory.worker.handler import Handler
 from data_factory.worker.line import Line
 from data_factory.worker.pace import Pace
+from data_factory.worker.room import Limit, Room
 from data_factory.worker.roster import assign_ids, find_tasks
 from data_factory.worker.runner import Runner
 from data_factory.worker.single import Single
-from data_factory.worker.task import declarations_of
+from data_factory.worker.task import Middleware, Tasks, declarations_of
 
 T = TypeVar("T")
 
@@ -57,7 +61,7 @@ class Worker:
 
     def __init__(
         self,
-        tasks: Iterable[Callable[..., Any]],
+        tasks: Tasks,
         *,
         base_url: str | None = None,
         token: str | None = None,
@@ -67,13 +71,16 @@ class Worker:
         lease_seconds: int = 60,
         wait_seconds: int = 20,
         name: str | None = None,
+        middleware: Iterable[Middleware] = (),
         clock: Clock | None = None,
         backoff: Backoff | None = None,
     ) -> None:
         if concurrency < 1:
             raise UsageError("concurrency is at least 1")
         environment = read_environment()
-        self._handlers = [Handler(one) for one in assign_ids(declarations_of(tasks), environment)]
+        around = tuple(middleware)
+        declared = [replace(one, middleware=(*around, *one.middleware)) for one in declarations_of(tasks)]
+        self._handlers = [Handler(one) for one in assign_ids(declared, environment)]
         self._given_client = client
         self._settings = load_settings(base_url, token, environment) if client is None else None
         if self._settings is not None and self._settings.token is None:
@@ -109,16 +116,12 @@ class Worker:
         """Run until `stop()`, in an event loop of your own; raises `WorkerError` when it cannot go on."""
         self._loop = asyncio.get_running_loop()
         client = self._given_client or self._make_client()
-        runner = self._runner = Runner(self._concurrency, self._clock)
         try:
-            await self._work(Line(client, self._clock, self._backoff, Pace(self._clock)), runner)
+            async with Dependencies() as dependencies:
+                await self._work(Line(client, self._clock, self._backoff, Pace(self._clock)), dependencies)
         except _Stopped:
             logger.info("stopped before it had begun", extra={"event": "worker.stopped"})
-        except BaseException:
-            await runner.abandon()
-            raise
         finally:
-            runner.close()
             if self._given_client is None:
                 await client.aclose()
 
@@ -129,8 +132,21 @@ class Worker:
         else:
             self._loop.call_soon_threadsafe(self._stop.set)
 
-    async def _work(self, line: Line, runner: Runner) -> None:
+    async def _work(self, line: Line, dependencies: Dependencies) -> None:
         found = await self._unless_stopped(find_tasks(line, self._handlers))
+        for handler in self._handlers:
+            await self._unless_stopped(handler.open(dependencies))
+        limits = {id: Limit(one.declaration.concurrency, one.declaration.rate) for id, (_, one) in found.items()}
+        runner = self._runner = Runner(Room(self._concurrency, found, self._clock, limits), self._clock)
+        try:
+            await self._run_tasks(line, runner, found)
+        except BaseException:
+            await runner.abandon()
+            raise
+        finally:
+            runner.close()
+
+    async def _run_tasks(self, line: Line, runner: Runner, found: Mapping[str, tuple[Task, Handler]]) -> None:
         link = await self._link(line, runner, found)
         tasks = ", ".join(f"{task.key} ({handler.name})" for task, handler in found.values())
         extra = {"event": "worker.started", "base_url": line.client.base_url, "concurrency": self._concurrency}
@@ -150,12 +166,15 @@ class Worker:
             lease_seconds=self._lease_seconds,
             wait_seconds=self._wait_seconds,
         )
+        runner.recall_saved = batched.saved_before
         try:
             await self._unless_stopped(batched.claim_now())
         except (NotFound, KeyRefused):
             # The key is good, as the tasks were found with it: some gateways say 403 for a path that they do not know.
             logger.info("this server knows no claims: polling, up to 50 requests a minute", extra={"event": "polling"})
-            return Single(line, runner, found, self._clock)
+            single = Single(line, runner, found, self._clock)
+            runner.recall_saved = single.saved_before
+            return single
         except _Stopped:
             # What the claim was given is handed back with the rest.
             return batched
@@ -163,7 +182,8 @@ class Worker:
 
     async def _keep_going(self, link: Batched | Single, runner: Runner) -> None:
         claiming = asyncio.create_task(link.claim_forever())
-        serving = [asyncio.create_task(link.report_forever()), asyncio.create_task(link.beat_forever())]
+        loops = (link.report_forever(), link.beat_forever(), link.note_forever())
+        serving = [asyncio.create_task(loop) for loop in loops]
         try:
             await _first(self._stop.wait(), claiming, *serving)
             runner.accepting = False
