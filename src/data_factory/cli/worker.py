@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.logs import LogFormat, log_to_stderr
 from data_factory.client.settings import load_settings
 from data_factory.model.errors import DataFactoryError
+from data_factory.worker.cluster import dask_cluster
 from data_factory.worker.loading import load_tasks
 from data_factory.worker.worker import Worker
 
@@ -20,11 +22,22 @@ def worker(
         str, typer.Argument(metavar="MODULE", help="Where the tasks are: my_module, my_module:power or ./power.py.")
     ],
     concurrency: Annotated[
-        int, typer.Option(envvar="DATA_FACTORY_CONCURRENCY", min=1, help="How many executions to run at a time.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            envvar="DATA_FACTORY_CONCURRENCY",
+            min=1,
+            help="How many executions to run at a time: 1, or with --dask as many as the cluster has threads.",
+        ),
+    ] = None,
     grace: Annotated[
         float, typer.Option(envvar="DATA_FACTORY_GRACE", min=0, help="Seconds for what runs to end, on SIGTERM.")
     ] = 30.0,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DATA_FACTORY_DASK", metavar="ADDRESS", help="Run the tasks on this Dask scheduler's cluster."
+        ),
+    ] = None,
     log_format: Annotated[
         LogFormat, typer.Option(envvar="DATA_FACTORY_LOG_FORMAT", help="How the log is written, on standard error.")
     ] = LogFormat.TEXT,
@@ -40,17 +53,21 @@ def worker(
     Examples:
       data-factory worker my_module
       data-factory worker ./power.py --concurrency 4
+      data-factory worker my_module --dask tcp://10.0.0.1:8786
     """
     log_to_stderr(log_format)
-    try:
-        settings = load_settings()
-        ready = Worker(
-            load_tasks(module),
-            base_url=settings.base_url,
-            token=settings.token or key_of(settings.base_url),
-            concurrency=concurrency,
-            grace=grace,
-        )
-    except DataFactoryError as error:
-        raise Stop(ExitCode.USAGE, error.message) from error
-    ready.run()
+    with ExitStack() as stack:
+        try:
+            settings, tasks = load_settings(), load_tasks(module)
+            cluster = None if dask is None else stack.enter_context(dask_cluster(dask, tasks))
+            ready = Worker(
+                tasks,
+                base_url=settings.base_url,
+                token=settings.token or key_of(settings.base_url),
+                concurrency=concurrency or (1 if cluster is None else cluster.threads),
+                grace=grace,
+                executor=None if cluster is None else cluster.executor,
+            )
+        except DataFactoryError as error:
+            raise Stop(ExitCode.USAGE, error.message) from error
+        ready.run()

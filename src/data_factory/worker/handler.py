@@ -20,6 +20,7 @@ from data_factory.worker.context import TaskContext
 from data_factory.worker.dependencies import Dependencies, needs_of
 from data_factory.worker.endings import Ending
 from data_factory.worker.errors import UsageError
+from data_factory.worker.location import locate
 from data_factory.worker.payload import is_object, named_reader, reader_of, union_without, writer_of
 from data_factory.worker.progress import Progress
 from data_factory.worker.task import Declaration
@@ -59,6 +60,8 @@ class Handler:
         self.is_async = inspect.iscoroutinefunction(code) or self._is_async_generator
         if self.is_async and declaration.runs_in == "thread":
             raise UsageError(f'{self.name} is `async`: it runs in the event loop, not in a "thread"')
+        if declaration.runs_in not in (None, "thread"):
+            locate(function)
         self._bind_parameters(self._hints(code))
 
     @property

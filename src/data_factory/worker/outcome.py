@@ -10,6 +10,7 @@ import msgspec
 
 from data_factory.model.status import ReportStatus
 from data_factory.worker.endings import Ending, FailForGood, RetryLater, UserError
+from data_factory.worker.payload import InputInvalid, OutputInvalid
 
 _LONGEST_MESSAGE: Final = 10_000
 OF_FAILURES: Final = frozenset({"message", "errors", "errorType"})
@@ -71,6 +72,18 @@ def failed(message: str, details: Mapping[str, Any] | None = None, *, final: boo
     clean = message.replace("\0", "").encode("utf-8", "replace").decode()
     short = clean if len(clean) <= _LONGEST_MESSAGE else clean[:_LONGEST_MESSAGE] + "…"
     return Failed(short, dict(details or {}), final)
+
+
+def outcome_of(error: BaseException, saved: Mapping[str, Any]) -> Outcome:
+    """What an error that left a task makes of its run, with what it had saved until then."""
+    match error:
+        case InputInvalid():
+            return failed(f'Input validation failed: "{error}"', {"errors": error.errors}, final=True)
+        case OutputInvalid():
+            return failed(f'Output validation failed: "{error}"', {**saved, "errors": error.errors})
+        case Ending():
+            return ended(error, saved)
+    return failed(f'Task failed "{error if str(error) else type(error).__name__}"', saved)
 
 
 def ended(ending: Ending, saved: Mapping[str, Any]) -> Outcome:

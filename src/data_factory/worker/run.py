@@ -12,9 +12,10 @@ from data_factory.model.resources import TaskExecution
 from data_factory.worker.context import TaskContext, bind
 from data_factory.worker.endings import Ending
 from data_factory.worker.handler import Bound, Handler
-from data_factory.worker.outcome import Completed, HandedBack, Outcome, ended, failed
+from data_factory.worker.outcome import Completed, HandedBack, Outcome, failed, outcome_of
 from data_factory.worker.payload import CORRELATION, InputInvalid, OutputInvalid
 from data_factory.worker.places import Place
+from data_factory.worker.portable import EndedElsewhere
 from data_factory.worker.progress import Notes
 
 
@@ -29,6 +30,7 @@ class Run:
         self.last_beat = started
         self.outcome: Outcome | None = None
         self.error: BaseException | None = None
+        self.trace = ""
         self.dropped = False
         self.recalled = False
         self.replaced = False
@@ -79,24 +81,21 @@ class Run:
         """Read the input, run the task, check the output. What the task raises is an outcome."""
         try:
             bound = self.handler.bind(self.execution.input)
-        except InputInvalid as error:
-            return failed(f'Input validation failed: "{error}"', {"errors": error.errors}, final=True)
-        try:
             self._context = self._make_context(make_workdir, previous or {})
-            output = await self._call(place, bound, self._context)
-        except OutputInvalid as error:
-            details = {**self.notes.saved, "errors": error.errors}
-            outcome: Outcome = failed(f'Output validation failed: "{error}"', details)
-        except Ending as ending:
-            outcome = ended(ending, self.notes.saved)
+            outcome: Outcome = Completed(await self._call(place, bound, self._context))
+        except EndedElsewhere as error:
+            outcome = error.outcome
+            self.trace = str(error)
         except (Exception, asyncio.CancelledError, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - it is kept
             if self.dropped or self.recalled:
                 return HandedBack()
-            self.error = None if self._expired else error
-            outcome = failed(f'Task failed "{error if str(error) else type(error).__name__}"', self.notes.saved)
-        else:
-            outcome = Completed(output)
-        return failed(self._expired, self.notes.saved) if self._expired else outcome
+            outcome = outcome_of(error, self.notes.saved)
+            if not isinstance(error, InputInvalid | OutputInvalid | Ending):
+                self.error = error
+        if self._expired:
+            self.error = None
+            return failed(self._expired, self.notes.saved)
+        return outcome
 
     async def _call(self, place: Place, bound: Bound, context: TaskContext) -> dict[str, Any]:
         bind(context)

@@ -6,14 +6,17 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
 from data_factory.model.resources import TaskExecution
 from data_factory.worker.clock import Clock, cancel
+from data_factory.worker.executors import InExecutor
 from data_factory.worker.handler import Handler
 from data_factory.worker.outcome import Completed, Failed, HandedBack, Outcome, failed
 from data_factory.worker.places import EventLoop, InThread, Place
+from data_factory.worker.processes import Processes
 from data_factory.worker.progress import Notes
 from data_factory.worker.room import Room
 from data_factory.worker.run import Run
@@ -47,6 +50,7 @@ class Runner:
         self._idle.set()
         self._threads = Threads("data-factory-task")
         self._in_loop, self._in_thread = EventLoop(), InThread(self._threads)
+        self._processes = Processes(clock)
         self._directories = WorkDirectories()
         self._performing: set[asyncio.Task[None]] = set()
 
@@ -126,6 +130,8 @@ class Runner:
 
     def hand_back(self) -> None:
         """End every run that is not over, to be handed back."""
+        # Not after the end of these: another worker may begin the same at once.
+        self._processes.kill()
         for run in list(self.runs.values()):
             self._end(run, HandedBack())
 
@@ -141,6 +147,7 @@ class Runner:
         """Let go of threads and folders."""
         for performing in self._performing:
             performing.cancel()
+        self._processes.kill()
         self._threads.close()
         self._directories.close()
 
@@ -164,6 +171,11 @@ class Runner:
             self._end(run, outcome)
 
     def _place_of(self, handler: Handler) -> Place:
+        where = handler.declaration.runs_in
+        if where == "process":
+            return self._processes
+        if isinstance(where, Executor):
+            return InExecutor(where)
         return self._in_loop if handler.is_async else self._in_thread
 
     def _timers(self, run: Run) -> Iterator[Coroutine[Any, Any, None]]:
@@ -211,5 +223,5 @@ class Runner:
                 facts = run.facts("task_execution.failed", duration_ms=took)
                 logger.error("%s failed after %d ms", run.name, took, extra=facts, exc_info=run.error)
             case Failed():
-                facts = run.facts("task_execution.failed", duration_ms=took)
+                facts = run.facts("task_execution.failed", duration_ms=took, traceback=run.trace)
                 logger.warning("%s failed after %d ms: %s", run.name, took, outcome.message, extra=facts)

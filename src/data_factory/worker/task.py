@@ -109,7 +109,7 @@ def task(
         raise UsageError("timeout is a number of seconds above 0")
     if memory_limit is not None and runs_in != "process":
         raise UsageError('a memory_limit needs runs_in="process"')
-    if not (runs_in is None or runs_in in ("thread", "process") or hasattr(runs_in, "submit")):
+    if not (runs_in is None or runs_in in ("thread", "process") or isinstance(runs_in, Executor)):
         raise UsageError(f'runs_in is "thread", "process" or an Executor, not {runs_in!r}')
     pace, size = None if rate is None else parse_rate(rate), None if memory_limit is None else _parse_size(memory_limit)
 

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Coroutine, Iterable, Mapping
+from concurrent.futures import Executor
 from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
@@ -71,6 +72,7 @@ class Worker:
         lease_seconds: int = 60,
         wait_seconds: int = 20,
         name: str | None = None,
+        executor: Executor | None = None,
         middleware: Iterable[Middleware] = (),
         clock: Clock | None = None,
         backoff: Backoff | None = None,
@@ -79,7 +81,10 @@ class Worker:
             raise UsageError("concurrency is at least 1")
         environment = read_environment()
         around = tuple(middleware)
-        declared = [replace(one, middleware=(*around, *one.middleware)) for one in declarations_of(tasks)]
+        declared = [
+            replace(one, middleware=(*around, *one.middleware), runs_in=one.runs_in or executor)
+            for one in declarations_of(tasks)
+        ]
         self._handlers = [Handler(one) for one in assign_ids(declared, environment)]
         self._given_client = client
         self._settings = load_settings(base_url, token, environment) if client is None else None

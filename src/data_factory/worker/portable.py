@@ -1,0 +1,183 @@
+"""A run as it travels: what another process needs to perform it, and what it gives back, as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from data_factory.worker.context import TaskContext, bind, bound
+from data_factory.worker.dependencies import Dependencies
+from data_factory.worker.handler import Handler
+from data_factory.worker.location import Location, find
+from data_factory.worker.outcome import Completed, Outcome, outcome_of
+from data_factory.worker.progress import Notes, Progress
+from data_factory.worker.task import declaration_of
+from data_factory.worker.workdir import WorkDirectories
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """Perform this."""
+
+    location: Location
+    payload: dict[str, Any]
+    id: str
+    task_id: str
+    task_key: str
+    job_execution_id: str
+    attempt: int
+    deadline: datetime | None
+    event_correlation_id: str
+    previous: dict[str, Any]
+    workdir: str | None = None
+    memory_limit: int | None = None
+    log_level: int = logging.INFO
+
+
+class Note(msgspec.Struct, frozen=True, tag=True):
+    """The task has said how far it is, or saved something."""
+
+    progress: Progress | None
+    saved: dict[str, Any]
+
+
+class Line(msgspec.Struct, frozen=True, tag=True):
+    """The task has told a logger something."""
+
+    logger: str
+    level: int
+    message: str
+    message_type: str = "DEFAULT"
+
+
+class End(msgspec.Struct, frozen=True, tag=True):
+    """It is over. `trace` is the traceback of an error, for the log of the worker."""
+
+    outcome: Outcome
+    trace: str = ""
+
+
+Message = Note | Line | End
+
+
+class EndedElsewhere(Exception):
+    """A run in another process has not completed: this is its outcome, and the traceback if there is one."""
+
+    def __init__(self, outcome: Outcome, trace: str = "") -> None:
+        super().__init__(trace)
+        self.outcome = outcome
+
+
+def order_of(location: Location, handler: Handler, payload: dict[str, Any], context: TaskContext) -> Order:
+    """What another process has to know of a run."""
+    return Order(
+        location=location,
+        payload=payload,
+        id=context.id,
+        task_id=context.task_id,
+        task_key=context.task_key,
+        job_execution_id=context.job_execution_id,
+        attempt=context.attempt,
+        deadline=context.deadline,
+        event_correlation_id=context.event_correlation_id,
+        previous=dict(context.previous),
+        memory_limit=handler.declaration.memory_limit,
+        log_level=logging.getLogger().getEffectiveLevel(),
+    )
+
+
+def take(message: Message, context: TaskContext) -> dict[str, Any] | None:
+    """Do in the worker what a message says; the output, if it is the end. Raises `EndedElsewhere` for another end."""
+    match message:
+        case Note():
+            context.notes.note(message.progress, message.saved)
+        case Line():
+            logger = logging.getLogger(message.logger)
+            if logger.isEnabledFor(message.level):
+                extra = {"message_type": message.message_type}
+                logger.log(message.level, "%s", message.message, extra=extra)
+        case End(outcome=Completed(output=output)):
+            return output
+        case End():
+            raise EndedElsewhere(message.outcome, message.trace)
+    return None
+
+
+async def perform(order: Order, send: Callable[[Message], None], cancellation: threading.Event) -> End:
+    """Run a task in this process, with dependencies of its own; whatever happens in it is its end."""
+    directories = WorkDirectories()
+    notes = Notes(lambda: send(Note(notes.progress, notes.saved)))
+    given = {} if order.workdir is None else {"workdir": Path(order.workdir)}
+    context = TaskContext(
+        id=order.id,
+        task_id=order.task_id,
+        task_key=order.task_key,
+        job_execution_id=order.job_execution_id,
+        attempt=order.attempt,
+        deadline=order.deadline,
+        event_correlation_id=order.event_correlation_id,
+        previous=order.previous,
+        cancellation=cancellation,
+        notes=notes,
+        make_workdir=None if given else lambda: directories.make(order.id),
+        **given,
+    )
+    try:
+        with _lines_to(send, order):
+            output = await _run(order, context)
+    except (Exception, asyncio.CancelledError, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - it is sent
+        outcome = outcome_of(error, notes.saved)
+        return End(outcome, traceback.format_exc())
+    finally:
+        directories.close()
+    return End(Completed(output))
+
+
+async def _run(order: Order, context: TaskContext) -> dict[str, Any]:
+    bind(context)
+    declaration = declaration_of(find(order.location))
+    if declaration is None:
+        raise TypeError(f"{order.location.name} in {order.location.file} is not a task")
+    async with Dependencies() as dependencies:
+        handler = Handler(declaration)
+        await handler.open(dependencies)
+        arguments = handler.bind(order.payload).arguments
+        if handler.is_async:
+            return handler.finish(await handler.call_async(arguments, context), context)
+        return handler.finish(handler.call(arguments, context), context)
+
+
+class _Lines(logging.Handler):
+    def __init__(self, send: Callable[[Message], None], execution_id: str) -> None:
+        super().__init__()
+        self._send = send
+        self._execution_id = execution_id
+
+    def emit(self, record: logging.LogRecord) -> None:
+        context = bound()
+        if context is None or context.id != self._execution_id:
+            # Of another run in the same process, or of nothing that a task does.
+            return
+        message = self.format(record)
+        kind = getattr(record, "message_type", "DEFAULT")
+        self._send(Line(record.name, record.levelno, message, kind))
+
+
+@contextmanager
+def _lines_to(send: Callable[[Message], None], order: Order) -> Iterator[None]:
+    """While it lasts, what the task tells any logger is sent."""
+    root, lines = logging.getLogger(), _Lines(send, order.id)
+    root.addHandler(lines)
+    root.setLevel(min(root.level, order.log_level))
+    try:
+        yield
+    finally:
+        root.removeHandler(lines)
