@@ -79,3 +79,21 @@ def test_an_id_that_is_not_there(cli: CommandLine) -> None:
     for words in (["get", "0" * 24], ["get", "0" * 24, "--wait"], ["cancel", "nonsense"]):
         assert "There is no job execution" in cli("execution", *words, code=2).err
     assert "it is empty" in cli("execution", "get", "", code=2).err
+
+
+def test_what_was_told_is_shown_in_its_order_and_only_what_is_bad_enough(cli: CommandLine, desk: Desk) -> None:
+    id = desk.launch()
+    empty = cli("execution", "logs", id)
+    assert (empty.out, empty.err) == ("", f"Nothing was told of {id}.\n")
+    desk.api.job_executions.log(id, "400 of 1,000 \x1b[31mrows", emitter_name="power")
+    desk.api.job_executions.log(id, "row 401 is empty", emitter_name="power", severity="warning")
+    lines = cli("execution", "logs", id).out.splitlines()
+    assert [line.partition(" UTC  ")[2] for line in lines] == [
+        "info     power: 400 of 1,000 \N{REPLACEMENT CHARACTER}[31mrows",
+        "warning  power: row 401 is empty",
+    ]
+    assert [log["message"] for log in cli("execution", "logs", id, "--severity", "warning", "--json").json] == [
+        "row 401 is empty"
+    ]
+    assert cli("execution", "logs", id, "--severity", "fatal", code=2).out == ""
+    assert cli("execution", "logs", id, "--limit", "1").err == "There are more: --limit 5\n"

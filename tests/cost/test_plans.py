@@ -13,7 +13,7 @@ from data_factory.store.sqlite.database import FILE_NAME, connect
 from data_factory.store.sqlite.statements import statements
 from tests.workshop import quick_directory
 
-BIG: Final = frozenset({"job_executions", "task_executions", "idempotency_keys"})
+BIG: Final = frozenset({"job_executions", "task_executions", "idempotency_keys", "logs", "log_tallies"})
 """What grows with every launch."""
 
 SCANS: Final = {
@@ -56,6 +56,9 @@ FEW: Final = {
     "task_executions_claimed (task_id=? AND claim_id=?)": "what one claim holds",
     "task_executions_timer (timer_at<?)": "what is due",
     "task_executions_timer (timer_at>?)": "in the order of the index, so the earliest is the first",
+    "PRIMARY KEY (job_execution_id=?) LEFT-JOIN": "one row",
+    "logs_of_job (job_execution_id=? AND seq>?)": "in the order of the index, so a page ends at its limit",
+    "sqlite_autoindex_logs_1 (id=?)": "one row",
     "idempotency_keys_age (created_at<?)": "what is to be forgotten, and no more than the limit",
 }
 """Every way into a big table, and what one comes upon there."""

@@ -61,8 +61,11 @@ def fields(kind: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("page", "name"),
     [
-        *((API, name) for name in "JobExecution TaskExecution Pipeline ApiKey Verdict".split()),
-        *((API, name) for name in "LaunchRequest CancelRequest ClaimRequest ReportRequest ReportBody".split()),
+        *((API, name) for name in "JobExecution TaskExecution Log Pipeline ApiKey Verdict".split()),
+        *(
+            (API, name)
+            for name in "LaunchRequest LogRequest CancelRequest ClaimRequest ReportRequest ReportBody".split()
+        ),
         *((API, name) for name in "TaskExecutionPatch PipelineDefinition KeyRequest".split()),
         (TASK, "TaskDefinition"),
         (JOB, "JobBody"),

@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from data_factory.api import api_keys, job_executions, jobs, pipelines, task_executions, tasks
+from data_factory.api import api_keys, job_executions, jobs, logs, pipelines, task_executions, tasks
 from data_factory.api.openapi import openapi
 from data_factory.api.problems import MethodNotAllowed, problem
 from data_factory.api.routing import Router
@@ -27,6 +27,7 @@ RESOURCES: Final = (
     tasks.routes,
     jobs.routes,
     pipelines.routes,
+    logs.routes,
     api_keys.routes,
 )
 

@@ -13,6 +13,7 @@ from data_factory.model.records import (
     JobExecutionRecord,
     JobRecord,
     JobVersionRecord,
+    LogRecord,
     PipelineRecord,
     TaskExecutionRecord,
     TaskRecord,
@@ -125,6 +126,24 @@ def present_task_execution(execution: TaskExecutionRecord, *, to_worker: bool = 
         "progress": _raw_or_null(execution.progress),
         "failure": _raw_or_null(execution.failure),
         "warning": _raw_or_null(execution.warning),
+    }
+
+
+def present_log(log: LogRecord, *, kept: bool = True) -> Wire:
+    """A `Log`."""
+    return {
+        "object": "log",
+        "id": log.id,
+        "createdAt": iso(log.created_at),
+        "eventCorrelationId": log.job_execution_id,
+        "jobExecutionId": log.job_execution_id,
+        "taskExecutionId": log.task_execution_id,
+        "emitterName": log.emitter_name,
+        "severity": log.severity,
+        "messageType": log.message_type,
+        "message": log.message,
+        "loggedAt": iso(log.logged_at),
+        "kept": kept,
     }
 
 

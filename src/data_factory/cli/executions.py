@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import typer
@@ -31,13 +32,23 @@ from data_factory.cli.rendering import (
 from data_factory.cli.waiting import Timeout, end_with, wait_for
 from data_factory.client import calls
 from data_factory.client.errors import NotFound
-from data_factory.model.resources import JobExecution, TaskExecution
+from data_factory.model.resources import JobExecution, Log, TaskExecution
+from data_factory.model.status import Severity
 
 ExecutionId = Annotated[
     str, typer.Argument(metavar="ID", help="The id of the job execution.", show_default=False, callback=filled)
 ]
 
 MOST_TASKS: Final = 100
+
+
+class Least(StrEnum):
+    """How bad it must be to be shown."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
 
 app: Final = typer.Typer(name="execution", help="Show and cancel job executions.", no_args_is_help=True)
 
@@ -108,6 +119,38 @@ def cancel_execution(
             show_json(canceled.json)
         else:
             console().print(printable(f"Canceled {canceled.value.id}: ") + status(canceled.value.status))
+
+
+@app.command("logs")
+def list_logs(
+    execution: ExecutionId,
+    severity: Annotated[
+        Least, typer.Option(help="Only what is as bad as this, or worse.", case_sensitive=False)
+    ] = Least.INFO,
+    limit: Annotated[int, typer.Option(min=1, help="How many, at most.")] = 1_000,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Show what its tasks have told of a job execution, oldest first.
+
+    \b
+    Example:
+      data-factory execution logs 01a2b3c4d5e6f708192a3b4c --severity warning
+    """
+    with connected(url) as connection:
+        least: Severity = severity.value
+        found, more = connection.some(calls.list_logs(execution, severity=least), limit)
+        logs = [log.value for log in found]
+        hint = f"Nothing was told of {execution}."
+        show_list(as_json, [log.json for log in found], lambda: Group(*map(_told, logs)), hint)
+        if more:
+            note(f"There are more: --limit {limit * 5}")
+
+
+def _told(log: Log) -> Text:
+    style = {"info": "", "warning": "yellow", "error": "red"}[log.severity]
+    head = f"{moment(log.logged_at)}  {log.severity:7}  "
+    return Text.assemble((head, "dim"), printable(f"{log.emitter_name}: {log.message}", style))
 
 
 def _executions(connection: Connection, executions: list[JobExecution]) -> Table:

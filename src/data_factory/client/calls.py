@@ -22,6 +22,7 @@ from data_factory.model.requests import (
     KeyRequest,
     LaunchInfo,
     LaunchRequest,
+    LogRequest,
     ReportBody,
     ReportRequest,
     TaskExecutionPatch,
@@ -31,11 +32,13 @@ from data_factory.model.resources import (
     Claimed,
     Job,
     JobExecution,
+    Log,
     Pipeline,
     Reported,
     Task,
     TaskExecution,
 )
+from data_factory.model.status import MessageType, Severity
 
 TaskLike = TaskDefinition | Mapping[str, Any]
 JobLike = JobBody | JobDefinition | Mapping[str, Any]
@@ -241,6 +244,40 @@ def list_task_executions(job_execution_id: str, *, size: int = 100) -> Pages[Tas
     """The task executions of a job execution, oldest first, every attempt of each."""
     return Pages(
         path=_path("job_executions", job_execution_id, "task_executions"), result=Listing[TaskExecution], size=size
+    )
+
+
+# Logs
+
+
+def create_log(
+    job_execution_id: str,
+    message: str,
+    *,
+    emitter_name: str,
+    severity: Severity = "info",
+    message_type: MessageType = "DEFAULT",
+    task_execution_id: str | None = None,
+) -> Call[Log]:
+    """Tell something of a job execution; who looks at it there sees it, as text or as Markdown."""
+    log = LogRequest(
+        message=message,
+        emitter_name=emitter_name,
+        event_correlation_id=job_execution_id,
+        severity=severity,
+        message_type=message_type,
+        task_execution_id=task_execution_id,
+    )
+    return Call(method="POST", path=_path("logs"), body=log, result=Log, repeat="unsent")
+
+
+def list_logs(job_execution_id: str, *, severity: Severity | None = None, size: int = 100) -> Pages[Log]:
+    """What was told of a job execution, oldest first; with `severity`, only what is as bad as that, or worse."""
+    return Pages(
+        path=_path("job_executions", job_execution_id, "logs"),
+        result=Listing[Log],
+        size=size,
+        params=_given(severity=severity),
     )
 
 

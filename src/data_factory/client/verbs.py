@@ -151,6 +151,8 @@ class _JobExecutionVerbs:
     cancel = Verb(calls.cancel_job_execution)
     list = Lister(calls.list_job_executions)
     task_executions = Lister(calls.list_task_executions)
+    log = Verb(calls.create_log)
+    logs = Lister(calls.list_logs)
 
 
 class _PipelineVerbs:

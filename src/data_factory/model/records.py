@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from data_factory.model.status import JobExecutionStatus, JobStatus, TaskExecutionStatus
+from data_factory.model.status import JobExecutionStatus, JobStatus, MessageType, Severity, TaskExecutionStatus
 
 Record = msgspec.Struct
 
@@ -158,6 +158,30 @@ class IdempotencyRecord(Record, frozen=True):
     fingerprint: str
     resource_id: str
     created_at: int
+
+
+class LogRecord(Record, frozen=True):
+    """What a task, or a program beside it, has told of a job execution. `logged_at` is the time that it says itself."""
+
+    id: str
+    account_id: str
+    job_execution_id: str
+    task_execution_id: str | None
+    emitter_name: str
+    severity: Severity
+    message_type: MessageType
+    message: str
+    logged_at: int
+    created_at: int
+
+
+class LogTallyRecord(Record, frozen=True):
+    """How much is logged of a job execution, and whose that is: how many logs, and the bytes of their messages."""
+
+    job_execution_id: str
+    account_id: str
+    logs: int
+    bytes: int
 
 
 class WaitingRecord(Record, frozen=True):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from data_factory.model.definitions import Id, Title
-from data_factory.model.status import ReportStatus
+from data_factory.model.status import MessageType, ReportStatus, Severity
+
+MAX_MESSAGE: Final = 100_000
+"""The longest message of a log, in characters."""
 
 Label = Annotated[str, Meta(max_length=200)]
 
@@ -88,6 +92,27 @@ class TaskExecutionPatch(msgspec.Struct, frozen=True, rename="camel"):
     delay_seconds: Annotated[int, Meta(ge=0, le=10_000_000)] | UnsetType = UNSET
 
 
+class LogRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Something to be told of a job execution: the one with the id `event_correlation_id`.
+
+    `logged_at` is when it happened, if it is sent later; `task_execution_id` says which task it comes from.
+    """
+
+    message: Annotated[str, Meta(max_length=MAX_MESSAGE)]
+    emitter_name: Annotated[str, Meta(min_length=1, max_length=500)]
+    event_correlation_id: Annotated[str, Meta(max_length=500)]
+    severity: Severity = "info"
+    message_type: MessageType = "DEFAULT"
+    task_execution_id: Id | None = None
+    logged_at: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class LogsRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Many logs in one call, of any job executions."""
+
+    logs: Annotated[tuple[LogRequest, ...], Meta(min_length=1, max_length=1_000)]
+
+
 class KeyRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Make an API key; the title says what it is for."""
 
@@ -101,6 +126,8 @@ __all__ = [
     "KeyRequest",
     "LaunchInfo",
     "LaunchRequest",
+    "LogRequest",
+    "LogsRequest",
     "ProgressBody",
     "ReportBody",
     "ReportRequest",

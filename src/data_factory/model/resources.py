@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from data_factory.model.definitions import InputOutputKey, JobTask, RetryLogic, TimeoutPolicy
-from data_factory.model.status import JobExecutionStatus, JobStatus, TaskExecutionStatus
+from data_factory.model.status import JobExecutionStatus, JobStatus, MessageType, Severity, TaskExecutionStatus
 
 T = TypeVar("T")
 
@@ -143,6 +143,20 @@ class ApiKey(Resource, frozen=True, kw_only=True, tag="api_key"):
     key: str | None = None
 
 
+class Log(Resource, frozen=True, kw_only=True, tag="log"):
+    """Something that was told of a job execution. `kept` is false when the execution had too many logs already."""
+
+    event_correlation_id: str
+    job_execution_id: str
+    task_execution_id: str | None
+    emitter_name: str
+    severity: Severity
+    message_type: MessageType
+    message: str
+    logged_at: datetime
+    kept: bool = True
+
+
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True, rename="camel", tag_field="object", tag="list"):
     """Some of a list, newest first. `next_cursor` is what to send as `cursor` to go on; null at the end."""
 
@@ -156,6 +170,21 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_fie
     """The task executions that a claim was given; empty when nothing waits."""
 
     data: tuple[TaskExecution, ...]
+
+
+class LogVerdict(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What became of one log of many: kept, or not because there are too many already, or refused; `code` says why."""
+
+    kept: bool
+    id: str | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+class Logged(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="object", tag="logged"):
+    """What became of each log, in their order."""
+
+    results: tuple[LogVerdict, ...]
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -27,6 +27,11 @@ TaskExecutionStatus = Literal[
 ReportStatus = Literal["COMPLETED", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "IN_PROGRESS", "SCHEDULED"]
 """What a worker may say of an execution that it holds. `IN_PROGRESS` is the heartbeat; `SCHEDULED` hands it back."""
 
+Severity = Literal["info", "warning", "error"]
+"""How bad it is what a log tells, from the least."""
+
+MessageType = Literal["DEFAULT", "MARKDOWN"]
+
 JOB_EXECUTION_MOVES: Final[dict[JobExecutionStatus, frozenset[JobExecutionStatus]]] = {
     "PENDING": frozenset({"RUNNING", "TERMINATED"}),
     "RUNNING": frozenset({"COMPLETED", "USER_ERROR", "FAILED", "TERMINATED", "TIMEDOUT"}),

@@ -38,8 +38,10 @@ from data_factory.service.commands import (
     Launch,
     Report,
     Resize,
+    WriteLogs,
 )
 from data_factory.service.graphs import Graphs
+from data_factory.service.logbook import write_logs
 from data_factory.service.world import JOB, TASK, World
 from data_factory.store.promises import Transaction
 
@@ -84,7 +86,11 @@ async def run_batch(
     world = World(transaction, graphs)
     await world.load(commands, now)
     batch = _Batch(world, now, new_id)
-    answers = [None if isinstance(command, Claim) else batch.attempt(command) for command in commands]
+    answers = [None if isinstance(command, Claim | WriteLogs) else batch.attempt(command) for command in commands]
+    if logs := [(index, command) for index, command in enumerate(commands) if isinstance(command, WriteLogs)]:
+        written = await write_logs(transaction, [command for _, command in logs], now, new_id)
+        for (index, _), kept in zip(logs, written, strict=True):
+            answers[index] = kept
     await _fill_slots(transaction, batch)
     claims = [(index, command) for index, command in enumerate(commands) if isinstance(command, Claim)]
     if claims:
@@ -130,7 +136,7 @@ class _Batch:
                     return command.pipeline
                 case FireTimers():
                     return self._fire()
-                case FillSlots():
+                case FillSlots() | WriteLogs():
                     return None
         except DataFactoryError as error:
             return error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from data_factory.model.records import PipelineRecord
+from data_factory.model.records import LogRecord, PipelineRecord
 from data_factory.model.status import ReportStatus
 
 
@@ -59,6 +59,13 @@ class Cancel(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class WriteLogs(msgspec.Struct, frozen=True):
+    """Tell something of job executions. Each log says of which one, by `job_execution_id`."""
+
+    account_id: str
+    logs: tuple[LogRecord, ...]
+
+
 class Resize(msgspec.Struct, frozen=True):
     """Change a pipeline; more slots start what waits for one."""
 
@@ -77,4 +84,4 @@ class FireTimers(msgspec.Struct, frozen=True):
     limit: int = 500
 
 
-Command = Launch | Claim | Report | Cancel | Resize | FillSlots | FireTimers
+Command = Launch | Claim | Report | Cancel | WriteLogs | Resize | FillSlots | FireTimers

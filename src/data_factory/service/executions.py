@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from data_factory.model.errors import DataFactoryError, NotFound, Unavailable
-from data_factory.model.records import JobExecutionRecord, TaskExecutionRecord
-from data_factory.model.status import JOB_EXECUTION_ENDED
-from data_factory.service.commands import Cancel, Claim, Launch, Report
+from data_factory.model.records import JobExecutionRecord, LogRecord, TaskExecutionRecord
+from data_factory.model.status import JOB_EXECUTION_ENDED, Severity
+from data_factory.service.commands import Cancel, Claim, Launch, Report, WriteLogs
 from data_factory.service.dispatcher import Dispatcher
+from data_factory.service.logbook import Kept
 from data_factory.service.paging import Part, read_within_bounds
 from data_factory.service.waiting_room import Presence, WaitingRoom
 from data_factory.store.promises import Reads, Store
@@ -107,6 +108,24 @@ class Executions:
                 woken = await waiter.wait(left) and not (presence is not None and presence.gone)
                 execution = await self._job_execution(account_id, id)
             return execution
+
+    async def write_logs(self, account_id: str, logs: Sequence[LogRecord]) -> list[Kept | DataFactoryError]:
+        """Tell something of job executions; what became of each log. One that is refused does not hinder the others."""
+        answers: list[Kept | DataFactoryError] = await self._dispatcher.submit(WriteLogs(account_id, tuple(logs)))
+        return answers
+
+    async def logs(self, account_id: str, id: str, part: Part, severities: Sequence[Severity]) -> list[LogRecord]:
+        """What was told of a job execution in these severities, oldest first.
+
+        Raises:
+            NotFound: there is no such job execution.
+        """
+        await self._job_execution(account_id, id)
+
+        async def work(reads: Reads) -> list[LogRecord]:
+            return await reads.logs_of_job(account_id, id, severities, part)
+
+        return await self._store.read(work)
 
     async def task_execution(self, account_id: str, id: str) -> TaskExecutionRecord:
         """A task execution.

@@ -41,6 +41,7 @@ class Platform:
 
     def __init__(self, store: Store, clock: Clock | None = None, new_id: NewId | None = None) -> None:
         clock = clock or SteadyClock(store.wall_ns)
+        self.clock = clock
         self.new_id = new_id or IdMaker(clock)
         self.store = store
         self.room = WaitingRoom()

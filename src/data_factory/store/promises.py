@@ -19,11 +19,14 @@ from data_factory.model.records import (
     JobExecutionRecord,
     JobRecord,
     JobVersionRecord,
+    LogRecord,
+    LogTallyRecord,
     PipelineRecord,
     TaskExecutionRecord,
     TaskRecord,
     WaitingRecord,
 )
+from data_factory.model.status import Severity
 
 T = TypeVar("T")
 Pair = tuple[str, str]
@@ -111,6 +114,12 @@ class Reads(Protocol):
     async def task_executions_of_job(
         self, account_id: str, job_execution_id: str, part: Slice
     ) -> list[TaskExecutionRecord]: ...
+
+    async def logs_of_job(
+        self, account_id: str, job_execution_id: str, severities: Iterable[Severity], part: Slice
+    ) -> list[LogRecord]:
+        """What was told of a job execution in these severities, oldest first."""
+        ...
 
     async def waiting_pipelines(self) -> list[str]:
         """The ids of the pipelines in which something waits for a slot."""
@@ -219,6 +228,14 @@ class Transaction(Reads, Protocol):
         Raises:
             StaleWrite: a row's status or lease is not what it was read as.
         """
+        ...
+
+    async def log_tallies(self, job_execution_ids: Iterable[str]) -> list[LogTallyRecord]:
+        """How much is logged of these job executions, of those that there are."""
+        ...
+
+    async def insert_logs(self, logs: Sequence[LogRecord], more: Sequence[LogTallyRecord]) -> None:
+        """Keep these, and count them: `more` has, in the order of the ids, what is to be added to each tally."""
         ...
 
     async def insert_idempotency_keys(self, rows: Sequence[IdempotencyRecord], forget_before: int) -> None:

@@ -16,10 +16,12 @@ from data_factory.model.records import (
     JobExecutionRecord,
     JobRecord,
     JobVersionRecord,
+    LogRecord,
     PipelineRecord,
     TaskExecutionRecord,
     TaskRecord,
 )
+from data_factory.model.status import Severity
 from data_factory.store.postgresql.statements import statements
 from data_factory.store.promises import Pair, Slice
 
@@ -142,6 +144,12 @@ class PostgresqlReads:
     ) -> list[TaskExecutionRecord]:
         values = {"account_id": account_id, "job_execution_id": job_execution_id}
         return await self._listed(TaskExecutionRecord, "task_executions_of_job", part, **values)
+
+    async def logs_of_job(
+        self, account_id: str, job_execution_id: str, severities: Iterable[Severity], part: Slice
+    ) -> list[LogRecord]:
+        values = {"account_id": account_id, "job_execution_id": job_execution_id, "severities": list(severities)}
+        return await self._listed(LogRecord, "logs_of_job", part, **values)
 
     async def waiting_pipelines(self) -> list[str]:
         return await self._names("waiting_pipelines")

@@ -22,6 +22,8 @@ from data_factory.model.records import (
     JobExecutionRecord,
     JobRecord,
     JobVersionRecord,
+    LogRecord,
+    LogTallyRecord,
     PipelineRecord,
     TaskExecutionRecord,
     TaskRecord,
@@ -196,6 +198,15 @@ class PostgresqlTransaction(PostgresqlReads):
             "expected_lease": [old.lease for old, _ in rows],
         }
         await self._update_all("update_task_executions", [new for _, new in rows], **expected)
+
+    # -- logs
+
+    async def log_tallies(self, job_execution_ids: Iterable[str]) -> list[LogTallyRecord]:
+        return await self._all(LogTallyRecord, "log_tallies", job_execution_ids=texts(job_execution_ids))
+
+    async def insert_logs(self, logs: Sequence[LogRecord], more: Sequence[LogTallyRecord]) -> None:
+        await self._insert_all("insert_logs", logs)
+        await self._insert_all("count_logs", more)
 
     # -- idempotency keys
 

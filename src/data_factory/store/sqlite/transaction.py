@@ -21,11 +21,14 @@ from data_factory.model.records import (
     JobExecutionRecord,
     JobRecord,
     JobVersionRecord,
+    LogRecord,
+    LogTallyRecord,
     PipelineRecord,
     TaskExecutionRecord,
     TaskRecord,
     WaitingRecord,
 )
+from data_factory.model.status import Severity
 from data_factory.store.promises import Pair, Slice, StaleWrite
 from data_factory.store.sqlite.statements import statements
 from data_factory.store.statements import numbered
@@ -281,6 +284,21 @@ class SqliteTransaction:
         changed = [new for _, new in rows]
         expected = [old.status for old, _ in rows], [old.lease for old, _ in rows]
         _expect(len(rows), self._execute_all("update_task_executions", changed, *expected))
+
+    # -- logs
+
+    async def logs_of_job(
+        self, account_id: str, job_execution_id: str, severities: Iterable[Severity], part: Slice
+    ) -> list[LogRecord]:
+        values = {"account_id": account_id, "job_execution_id": job_execution_id, "severities": _array(severities)}
+        return self._listed(LogRecord, "logs_of_job", part, **values)
+
+    async def log_tallies(self, job_execution_ids: Iterable[str]) -> list[LogTallyRecord]:
+        return self._all(LogTallyRecord, "log_tallies", job_execution_ids=_array(job_execution_ids))
+
+    async def insert_logs(self, logs: Sequence[LogRecord], more: Sequence[LogTallyRecord]) -> None:
+        self._execute_all("insert_logs", logs)
+        self._execute_all("count_logs", more)
 
     # -- timers and idempotency keys
 

@@ -157,6 +157,29 @@ CREATE INDEX task_executions_claimable ON task_executions (task_id, seq)
 CREATE INDEX task_executions_claimed ON task_executions (task_id, claim_id) WHERE status = 'IN_PROGRESS';
 CREATE INDEX task_executions_timer ON task_executions (timer_at) WHERE timer_at IS NOT NULL;
 
+-- What tasks tell of their job executions.
+CREATE TABLE logs (
+    seq               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id                text COLLATE "C" NOT NULL UNIQUE CHECK (length(id) = 24),
+    account_id        text COLLATE "C" NOT NULL,
+    job_execution_id  text COLLATE "C" NOT NULL,
+    task_execution_id text COLLATE "C",
+    emitter_name      text NOT NULL,
+    severity          text COLLATE "C" NOT NULL CHECK (severity IN ('info', 'warning', 'error')),
+    message_type      text COLLATE "C" NOT NULL CHECK (message_type IN ('DEFAULT', 'MARKDOWN')),
+    message           text NOT NULL,
+    logged_at         bigint NOT NULL,
+    created_at        bigint NOT NULL
+);
+CREATE INDEX logs_of_job ON logs (job_execution_id, seq);
+
+-- How much of it there is, so that nobody has to count.
+CREATE TABLE log_tallies (
+    job_execution_id  text COLLATE "C" PRIMARY KEY,
+    logs              bigint NOT NULL CHECK (logs >= 0),
+    bytes             bigint NOT NULL CHECK (bytes >= 0)
+);
+
 CREATE TABLE idempotency_keys (
     account_id   text COLLATE "C" NOT NULL,
     key          text COLLATE "C" NOT NULL,

@@ -155,6 +155,29 @@ CREATE INDEX task_executions_claimable ON task_executions (task_id, seq)
 CREATE INDEX task_executions_claimed ON task_executions (task_id, claim_id) WHERE status = 'IN_PROGRESS';
 CREATE INDEX task_executions_timer ON task_executions (timer_at) WHERE timer_at IS NOT NULL;
 
+-- What tasks tell of their job executions.
+CREATE TABLE logs (
+    seq               INTEGER PRIMARY KEY,
+    id                TEXT NOT NULL UNIQUE CHECK (length(id) = 24),
+    account_id        TEXT NOT NULL,
+    job_execution_id  TEXT NOT NULL,
+    task_execution_id TEXT,
+    emitter_name      TEXT NOT NULL,
+    severity          TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'error')),
+    message_type      TEXT NOT NULL CHECK (message_type IN ('DEFAULT', 'MARKDOWN')),
+    message           TEXT NOT NULL,
+    logged_at         INTEGER NOT NULL,
+    created_at        INTEGER NOT NULL
+) STRICT;
+CREATE INDEX logs_of_job ON logs (job_execution_id, seq);
+
+-- How much of it there is, so that nobody has to count.
+CREATE TABLE log_tallies (
+    job_execution_id  TEXT PRIMARY KEY,
+    logs              INTEGER NOT NULL CHECK (logs >= 0),
+    bytes             INTEGER NOT NULL CHECK (bytes >= 0)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE idempotency_keys (
     account_id   TEXT NOT NULL,
     key          TEXT NOT NULL,
