@@ -16,6 +16,7 @@ from data_factory.model.records import (
     JobExecutionRecord,
     JobRecord,
     JobVersionRecord,
+    LogRecord,
     PipelineRecord,
     TaskExecutionRecord,
     TaskRecord,
@@ -198,6 +199,23 @@ def done(held: TaskExecutionRecord, **changes: Any) -> TaskExecutionRecord:
         **changes,
     }
     return replace(held, **given)
+
+
+def log(run: JobExecutionRecord, **changes: Any) -> LogRecord:
+    """Something that was told of a job execution."""
+    made = LogRecord(
+        id=new_id(),
+        account_id=run.account_id,
+        job_execution_id=run.id,
+        task_execution_id=None,
+        emitter_name="tests",
+        severity="info",
+        message_type="DEFAULT",
+        message="hello",
+        logged_at=NOW - 5,
+        created_at=NOW,
+    )
+    return replace(made, **changes)
 
 
 async def insert(transaction: Transaction, *rows: Row) -> None:

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from msgspec.structs import replace
 
 from data_factory.model.records import LogRecord, LogTallyRecord
 from data_factory.model.status import Severity
 from data_factory.service.paging import Part
 from data_factory.store.promises import Store
 from tests.store.conftest import House
-from tests.store.rows import ALL, NOW, execution, ids, keep, new_id
+from tests.store.rows import ALL, execution, ids, keep, log, new_id
 
 pytestmark = pytest.mark.anyio
 
 EVERYTHING: tuple[Severity, ...] = ("info", "warning", "error")
-
-
-def log(house: House, job_execution_id: str, message: str = "hello", severity: Severity = "info") -> LogRecord:
-    return LogRecord(
-        id=new_id(),
-        account_id=house.account.id,
-        job_execution_id=job_execution_id,
-        task_execution_id=None,
-        emitter_name="tests",
-        severity=severity,
-        message_type="DEFAULT",
-        message=message,
-        logged_at=NOW - 5,
-        created_at=NOW,
-    )
 
 
 async def told(store: Store, house: House, id: str, part: Part = ALL) -> list[LogRecord]:
@@ -41,9 +25,9 @@ async def test_logs_come_in_the_order_in_which_they_were_kept_whatever_clocks_an
 ) -> None:
     run, other = execution(house.job), execution(house.job)
     await keep(store, run, other)
-    first = [log(house, run.id, "é \U0001f600 '--"), log(house, other.id), log(house, run.id, "x" * 100_000)]
+    first = [log(run, message="é \U0001f600 '--"), log(other), log(run, message="x" * 100_000)]
     await store.write(lambda t: t.insert_logs(first, []))
-    last = replace(log(house, run.id), logged_at=0, created_at=0, task_execution_id=new_id(), message_type="MARKDOWN")
+    last = log(run, logged_at=0, created_at=0, task_execution_id=new_id(), message_type="MARKDOWN")
     await store.write(lambda t: t.insert_logs([last], []))
     wanted = [first[0], first[2], last]
     assert await told(store, house, run.id) == wanted
@@ -57,7 +41,7 @@ async def test_logs_come_in_the_order_in_which_they_were_kept_whatever_clocks_an
 async def test_only_the_severities_that_are_asked_for(store: Store, house: House) -> None:
     run = execution(house.job)
     await keep(store, run)
-    logs = [log(house, run.id, severity=severity) for severity in EVERYTHING]
+    logs = [log(run, severity=severity) for severity in EVERYTHING]
     await store.write(lambda t: t.insert_logs(logs, []))
     found = await store.read(lambda reads: reads.logs_of_job(house.account.id, run.id, ["error", "info"], ALL))
     assert ids(found) == [logs[0].id, logs[2].id]
@@ -66,7 +50,7 @@ async def test_only_the_severities_that_are_asked_for(store: Store, house: House
 async def test_another_account_is_told_nothing(store: Store, house: House) -> None:
     run = execution(house.job)
     await keep(store, run)
-    await store.write(lambda t: t.insert_logs([log(house, run.id)], []))
+    await store.write(lambda t: t.insert_logs([log(run)], []))
     assert await store.read(lambda reads: reads.logs_of_job(new_id(), run.id, EVERYTHING, ALL)) == []
 
 
