@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from data_factory.worker.errors import WorkerError
     from data_factory.worker.progress import Progress
     from data_factory.worker.task import Router, task
+    from data_factory.worker.trial import Trial, run_task
     from data_factory.worker.worker import Worker
 
 __all__ = [
@@ -61,10 +62,12 @@ __all__ = [
     "ServerFailed",
     "TaskContext",
     "TooLarge",
+    "Trial",
     "Unauthorized",
     "UserError",
     "Worker",
     "WorkerError",
+    "run_task",
     "task",
 ]
 
@@ -77,9 +80,11 @@ _HOMES: Final = {
     "RetryLater": "data_factory.worker.endings",
     "Router": "data_factory.worker.task",
     "TaskContext": "data_factory.worker.context",
+    "Trial": "data_factory.worker.trial",
     "UserError": "data_factory.worker.endings",
     "Worker": "data_factory.worker.worker",
     "WorkerError": "data_factory.worker.errors",
+    "run_task": "data_factory.worker.trial",
     "task": "data_factory.worker.task",
 }
 

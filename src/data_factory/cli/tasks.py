@@ -10,6 +10,7 @@ from rich.table import Table
 from data_factory.cli.connection import Url, connected
 from data_factory.cli.names import task_named
 from data_factory.cli.rendering import Json, card, console, moment, note, show, show_json, show_list, table, when
+from data_factory.cli.replay import replay_task
 from data_factory.client import calls
 from data_factory.model.definitions import RetryLogic, TimeoutPolicy
 from data_factory.model.resources import Task
@@ -17,6 +18,8 @@ from data_factory.model.resources import Task
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="The key or the id of the task.", show_default=False)]
 
 app: Final = typer.Typer(name="task", help="Create, show and delete custom tasks.", no_args_is_help=True)
+
+app.command("replay")(replay_task)
 
 NO_LIMIT: Final = "no limit"
 

@@ -345,7 +345,7 @@ def _beat_of(run: Run, progress: Progress | None, saved: dict[str, Any]) -> Repo
 
 
 def _attempt_before(execution: TaskExecution) -> Steps[TaskExecution | None]:
-    """The attempt before this one, found among the newest task executions of its job execution."""
+    """The attempt before this one, found among the task executions of its job execution."""
     pages = calls.list_task_executions(execution.job_execution_id)
     call: Call[Listing[TaskExecution]] | None = pages.first()
     while call is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Annotated, Any, Self, get_args, get_origin, get_type_hints
@@ -39,14 +39,15 @@ def needs_of(function: Callable[..., Any], hints: dict[str, Any]) -> dict[str, C
 
 
 class Dependencies:
-    """Makes each thing once, in the order in which it is needed; closes them in the opposite order.
+    """Makes each thing once, in the order in which it is needed; closes them in the opposite order. What is `given`
+    for a factory is not made.
 
     >>> async with Dependencies() as dependencies:  # doctest: +SKIP
     ...     pool = await dependencies.get(open_pool)
     """
 
-    def __init__(self) -> None:
-        self._made: dict[Callable[..., Any], Any] = {}
+    def __init__(self, given: Mapping[Callable[..., Any], Any] | None = None) -> None:
+        self._made: dict[Callable[..., Any], Any] = dict(given or {})
         self._underway: list[Callable[..., Any]] = []
         self._stack = AsyncExitStack()
 
