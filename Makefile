@@ -7,7 +7,7 @@ BIN := .venv/bin
 UV ?= uv
 ARGS ?=
 
-.PHONY: help setup demo run test check format bench explain profile test-compat requirements clean
+.PHONY: help setup demo run test check format bench bench-peers explain profile test-compat requirements clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,10 @@ bench: ## Measure, and print the figures with the machine's (ARGS="--help" lists
 	@scripts/setup.sh dev
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+bench-peers: ## Measure ours and its peers side by side; each is installed by itself (ARGS="--help" lists them)
+	@scripts/setup.sh dev
+	@$(BIN)/python -m benchmarks.peers $(ARGS)
+
 explain: ## Print how PostgreSQL goes about each statement of the hot path, on a store with a million of each
 	@scripts/setup.sh dev
 	@$(BIN)/python -m benchmarks.explain $(ARGS)
@@ -59,9 +63,12 @@ requirements: ## Pin the dependencies of pyproject.toml anew (needs uv; ARGS="--
 	@command -v $(UV) >/dev/null || { echo "make requirements needs uv: pip install uv" >&2; exit 1; }
 	$(PIN) --extra server --group build -o requirements/server.txt $(ARGS)
 	$(PIN) --extra server --group build --group dev -c requirements/server.txt -o requirements/dev.txt $(ARGS)
+	@for peer in benchmarks/peers/requirements/*.in; do \
+		UV_CUSTOM_COMPILE_COMMAND="make requirements" $(UV) pip compile --quiet $$peer $(PINNED) -o $${peer%.in}.txt $(ARGS); \
+	done
 
-PIN = UV_CUSTOM_COMPILE_COMMAND="make requirements" $(UV) pip compile --quiet pyproject.toml \
-	--universal --python-version 3.11 --generate-hashes --annotation-style line --no-emit-index-url
+PINNED = --universal --python-version 3.11 --generate-hashes --annotation-style line --no-emit-index-url
+PIN = UV_CUSTOM_COMPILE_COMMAND="make requirements" $(UV) pip compile --quiet pyproject.toml $(PINNED)
 
 clean: ## Remove what was installed and built, but no data
 	rm -rf .venv .venv.underway .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist \

@@ -14,7 +14,7 @@ measured again takes the place of what was measured before under the same name.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -103,13 +103,16 @@ def show(console: Console, section: Section, measured: Sequence[Measured]) -> No
 
 
 def _printed(measured: Measured) -> Table:
-    rows = measured.spreads
+    columns, rows = _laid_out(measured.spreads, lambda spread: spread.verdict)
     table = Table(title=f"\n{measured.name}", title_justify="left", show_edge=False)
-    for column in (*_columns(rows), "goal", ""):
-        table.add_column(column, justify="right" if column in ("median", "lowest to highest", "goal") else "left")
-    for row in rows:
-        style = "bold red" if row.reached is False else None
-        table.add_row(*_cells(row, with_system=_compares(rows)), _goal(row), row.verdict, style=style)
+    for column in columns:
+        table.add_column(
+            column,
+            no_wrap=column == "system",
+            justify="left" if column in ("system", "figure", "unit", "") else "right",
+        )
+    for cells, missed in rows:
+        table.add_row(*cells, style="bold red" if missed else None)
     return table
 
 
@@ -139,9 +142,8 @@ def _group(command: str, machine: list[tuple[str, str]], measured: list[Measured
     for one in measured:
         yield f"### {one.name[:1].upper() + one.name[1:]}\n"
         yield f"{one.what}\n"
-        rows = one.spreads
-        cells = [[*_cells(row, with_system=_compares(rows)), f"{_goal(row)} {_mark(row)}".strip()] for row in rows]
-        yield markdown_table([*_columns(rows), "goal"], cells)
+        columns, rows = _laid_out(one.spreads, _mark)
+        yield markdown_table(columns, [cells for cells, _ in rows])
         if one.left_out:
             yield f"Left out: {one.left_out}\n"
 
@@ -152,25 +154,45 @@ def _runs(measured: Sequence[Measured]) -> str:
     return "one run of each" if said == "1" else f"{said} runs of each"
 
 
-def _compares(rows: Sequence[Spread]) -> bool:
-    return any(row.figure.system for row in rows)
+Rows = list[tuple[list[str], bool]]
+"""The cells of each row, and whether it has a goal that was not reached."""
 
 
-def _columns(rows: Sequence[Spread]) -> list[str]:
-    return [*(["system"] if _compares(rows) else []), "figure", "median", "lowest to highest", "unit"]
+def _laid_out(spreads: Sequence[Spread], verdict: Callable[[Spread], str]) -> tuple[list[str], Rows]:
+    """The columns and rows of a table: a row a figure, or a row a system where nothing but systems is compared."""
+    if all(spread.figure.system and spread.figure.goal is None for spread in spreads):
+        return _by_system(spreads)
+    compares = any(spread.figure.system for spread in spreads)
+    columns = [*(["system"] if compares else []), "figure", "median", "lowest to highest", "unit", "goal"]
+    return columns, [
+        ([*([spread.figure.system] if compares else []), *_cells(spread, verdict(spread))], spread.reached is False)
+        for spread in spreads
+    ]
 
 
-def _cells(row: Spread, *, with_system: bool) -> list[str]:
-    named = [row.figure.system] if with_system else []
-    return [*named, row.figure.name, shown(row.median), row.range, row.figure.unit]
+def _mark(spread: Spread) -> str:
+    return {None: "", True: "✓", False: "✗ **not reached**"}[spread.reached]
 
 
-def _goal(row: Spread) -> str:
-    return "" if row.figure.goal is None else str(row.figure.goal)
+def _cells(spread: Spread, verdict: str) -> list[str]:
+    goal = "" if spread.figure.goal is None else f"{spread.figure.goal} {verdict}"
+    return [spread.figure.name, shown(spread.median), spread.range, spread.figure.unit, goal]
 
 
-def _mark(row: Spread) -> str:
-    return {None: "", True: "✓", False: "✗ **not reached**"}[row.reached]
+def _by_system(spreads: Sequence[Spread]) -> tuple[list[str], Rows]:
+    titles = {spread.figure.name: spread.figure.unit for spread in spreads}
+    found = {(spread.figure.system, spread.figure.name): spread for spread in spreads}
+    columns = ["system", *(f"{name}, {unit}" if unit else name for name, unit in titles.items())]
+    return columns, [
+        ([system, *(_with_range(found.get((system, name))) for name in titles)], False)
+        for system in dict.fromkeys(spread.figure.system for spread in spreads)
+    ]
+
+
+def _with_range(spread: Spread | None) -> str:
+    if spread is None:
+        return ""
+    return shown(spread.median) if spread.lowest == spread.highest else f"{shown(spread.median)} ({spread.range})"
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

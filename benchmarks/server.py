@@ -57,16 +57,18 @@ class Server(msgspec.Struct, frozen=True):
 
 
 def cpu_of_family(pid: int) -> float:
-    """The CPU seconds of a process and all its children, those that have ended included."""
-    seconds = 0.0
+    """The CPU seconds of a process and all that descend from it, those that have ended included."""
+    children: dict[int, list[int]] = {}
+    ticks: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # one that has just ended
             fields = stat.read_text().rpartition(")")[2].split()
-            if int(stat.parent.name) == pid:
-                seconds += sum(map(int, fields[11:15])) / TICKS
-            elif int(fields[1]) == pid:
-                seconds += sum(map(int, fields[11:13])) / TICKS
-    return seconds
+            children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+            ticks[int(stat.parent.name)] = sum(map(int, fields[11:15]))
+    family = [pid]
+    for one in family:
+        family += children.get(one, [])
+    return sum(ticks.get(one, 0) for one in family) / TICKS
 
 
 @contextlib.contextmanager

@@ -65,6 +65,20 @@ def test_systems_that_are_compared_are_named_and_what_the_comparison_leaves_out_
     assert "Left out: Their web console.\n" in text
 
 
+def test_systems_that_are_only_compared_stand_side_by_side(results: Results) -> None:
+    runs = [
+        [
+            Figure("jobs", 9, "/s", system="ours"),
+            Figure("at a time", 8, "", system="ours"),
+            Figure("jobs", n, "/s", system="theirs"),
+        ]
+        for n in (2, 4)
+    ]
+    results.keep("peers", [Measured("both", "Both.", "make bench-peers", "2026-11-25T12:00:00", MACHINE, runs)])
+    text = page(results)
+    assert "| system | jobs, /s | at a time |\n|---|---|---|\n| ours | 9 | 8 |\n| theirs | 3 (2 to 4) |  |\n" in text
+
+
 def test_a_table_is_printed_for_each_measure(results: Results) -> None:
     console = Console(file=StringIO(), width=120)
     show(console, "sqlite", [measured("speed", 1, goal=Goal("≥", 2)), measured("size", 1)])
