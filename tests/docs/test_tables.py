@@ -168,7 +168,7 @@ def default_of(default: Any) -> str:
 
 
 def test_the_context_of_a_task_has_these_members() -> None:
-    inside = {"cancellation", "notes", "make_workdir", "current"}
+    inside = {"cancellation", "notes", "secrets", "make_workdir", "current"}
     members = {one for one in {*TaskContext.__dataclass_fields__, *vars(TaskContext)} if not one.startswith("_")}
     assert {name.partition("(")[0] for name in named(PYTHON.tables["TaskContext"])} == members - inside
 

@@ -42,6 +42,8 @@ class HostedPlatform:
         self.task_executions: dict[str, dict[str, Any]] = {}
         self.requests: list[tuple[str, str, Any]] = []
         self.refused = 0
+        self.keeps_logs = True
+        self.logs: list[dict[str, Any]] = []
         self.heartbeats = threading.Event()
         self._of_job: dict[str, str] = {}
         self._sent: deque[float] = deque()
@@ -74,6 +76,11 @@ class HostedPlatform:
             assert self._ended.wait_for(ended, seconds), [self.task_executions[one] for one in execution_ids]
         return [self.task_executions[one] for one in execution_ids]
 
+    def wait_until_logged(self, text: str, seconds: float = 10) -> list[dict[str, Any]]:
+        with self._ended:
+            assert self._ended.wait_for(lambda: any(text in one["message"] for one in self.logs), seconds), self.logs
+        return self.logs
+
     def bodies(self, method: str) -> list[Any]:
         return [body for verb, _, body in self.requests if verb == method]
 
@@ -91,6 +98,7 @@ class HostedPlatform:
             ("GET", "/job_executions", self._list(self.job_executions)),
             ("POST", "/job_executions", self._launch),
             ("GET", "/job_executions/{id}", self._get(self.job_executions)),
+            *([("POST", "/logs", self._log)] if self.keeps_logs else []),
         ]  # fmt: skip
         handlers = [Route(ROOT + path, self._guarded(handle), methods=[method]) for method, path, handle in routes]
         nothing = self._guarded(lambda request, body: (404, f"Cannot {request.method} {request.url.path}"))
@@ -191,6 +199,19 @@ class HostedPlatform:
         if body["status"] == "IN_PROGRESS":
             self.heartbeats.set()
         return 200, execution
+
+    def _log(self, request: Request, body: Any) -> tuple[int, Any]:
+        severities, kinds = ("info", "warning", "error"), ("DEFAULT", "MARKDOWN")
+        known = {"message", "emitterName", "eventCorrelationId", "severity", "messageType"}
+        wrong = set(body) - known or not all(body.get(one) for one in ("message", "emitterName", "eventCorrelationId"))
+        if wrong or body.get("severity", "info") not in severities or body.get("messageType", "DEFAULT") not in kinds:
+            return 400, ["message should not be empty"]
+        if request.headers.get("cid") != body["eventCorrelationId"]:
+            return 400, "cid should be the correlation id"
+        with self._ended:
+            self.logs.append(body)
+            self._ended.notify_all()
+        return 201, {"object": "log", "id": self._id(), "createdAt": NOW, **body}
 
     def _id(self) -> str:
         return f"64c77a{next(self._ids):018x}"

@@ -13,6 +13,7 @@ from data_factory.client import Backoff, Client
 from data_factory.model.resources import JobExecution
 from data_factory.worker.worker import Worker
 from tests.standin.faults import FaultProxy, faulty
+from tests.standin.hosted import HostedPlatform, Stage, served
 from tests.standin.ours import KEY, factory
 from tests.worker.clock import ManualClock
 
@@ -79,6 +80,30 @@ def clock() -> ManualClock:
 @pytest.fixture
 def faults(server: str) -> Iterator[tuple[str, FaultProxy]]:
     with faulty(server) as proxied:
+        yield proxied
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    with served(stage := Stage()) as stage.address:
+        yield stage
+
+
+@pytest.fixture
+def hosted(clock: ManualClock, stage: Stage) -> HostedPlatform:
+    platform = HostedPlatform(now=clock.now)
+    stage.app = platform.app()
+    return platform
+
+
+@pytest.fixture
+def address(stage: Stage, hosted: HostedPlatform) -> str:
+    return stage.address
+
+
+@pytest.fixture
+def proxy(address: str) -> Iterator[tuple[str, FaultProxy]]:
+    with faulty(address) as proxied:
         yield proxied
 
 

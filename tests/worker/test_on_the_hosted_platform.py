@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,8 +12,8 @@ import pytest
 from data_factory import TaskContext, task
 from data_factory.worker.errors import KeyRefused
 from data_factory.worker.worker import Worker
-from tests.standin.faults import Answer, Cut, FaultProxy, Hold, faulty
-from tests.standin.hosted import TOKEN, HostedPlatform, Stage, served
+from tests.standin.faults import Answer, Cut, FaultProxy, Hold
+from tests.standin.hosted import TOKEN, HostedPlatform
 from tests.worker.clock import ManualClock
 from tests.worker.conftest import QUICK, running
 
@@ -21,30 +21,6 @@ pytestmark = pytest.mark.anyio
 
 RESTLESS = 1_000_000
 """A rate limit that is not in the way of a test about something else."""
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with served(stage := Stage()) as stage.address:
-        yield stage
-
-
-@pytest.fixture
-def hosted(clock: ManualClock, stage: Stage) -> HostedPlatform:
-    platform = HostedPlatform(now=clock.now)
-    stage.app = platform.app()
-    return platform
-
-
-@pytest.fixture
-def address(stage: Stage, hosted: HostedPlatform) -> str:
-    return stage.address
-
-
-@pytest.fixture
-def proxy(address: str) -> Iterator[tuple[str, FaultProxy]]:
-    with faulty(address) as proxied:
-        yield proxied
 
 
 def make_worker(address: str, *tasks: Callable[..., Any], clock: ManualClock, **settings: Any) -> Worker:

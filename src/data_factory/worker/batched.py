@@ -15,10 +15,11 @@ from data_factory.client import calls
 from data_factory.client.call import Call, Listing, Steps
 from data_factory.client.errors import ApiError, BadRequest, TooLarge
 from data_factory.client.retry import Backoff
-from data_factory.model.requests import ClaimRequest, ProgressBody, ReportBody
+from data_factory.model.requests import ClaimRequest, LogRequest, ProgressBody, ReportBody
 from data_factory.model.resources import Claimed, TaskExecution, Verdict
 from data_factory.worker.clock import Clock, cancel, within
 from data_factory.worker.handler import Handler
+from data_factory.worker.journal import Said
 from data_factory.worker.line import Line, is_broken
 from data_factory.worker.outcome import OF_FAILURES, HandedBack, output_of, status_of
 from data_factory.worker.progress import Progress
@@ -49,6 +50,9 @@ class _Repeatable(Generic[T]):
 
 class Batched:
     """Claims many executions at a time, reports many at a time, and keeps all leases with one call."""
+
+    LOG_SECONDS: Final = 1.0
+    """Between two batches of what tasks log."""
 
     def __init__(
         self,
@@ -304,6 +308,24 @@ class Batched:
             for start in range(0, len(runs), _MOST):
                 await self._beat(runs[start : start + _MOST])
             await self._clock.sleep(_NOTES_SECONDS)
+
+    # Logs
+
+    async def send_lines(self, lines: Sequence[Said]) -> None:
+        """Each line as an entry of its own, all in one call."""
+        logs = [
+            LogRequest(
+                message=line.text,
+                emitter_name=line.emitter,
+                event_correlation_id=line.correlation_id,
+                severity=line.severity,
+                message_type=line.kind,
+                task_execution_id=line.execution_id,
+                logged_at=line.at,
+            )
+            for line in lines
+        ]
+        await self._line.ask(lambda: calls.create_logs(logs), tries_if_broken=3)
 
     # What an earlier try has left
 

@@ -46,6 +46,7 @@ class TaskContext:
     previous: Mapping[str, Any] = field(default_factory=dict)
     cancellation: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
     notes: Notes = field(default_factory=Notes, repr=False, compare=False)
+    secrets: set[str] = field(default_factory=set, repr=False, compare=False)
     make_workdir: Callable[[], Path] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -88,6 +89,11 @@ class TaskContext:
         """Write to the log of the execution: `ctx.log("42 rows", markdown=True)`. Takes no % arguments."""
         extra = {"message_type": "MARKDOWN"} if markdown else {}
         self.logger.log(_LEVELS[severity], "%s", message, extra=extra)
+
+    def mask(self, secret: str) -> None:
+        """Write `***` for this wherever the task logs it. What is called a password, token or key in the input, and
+        the worker's own secrets, are masked by themselves."""
+        self.secrets.add(secret)
 
     def progress(self, ratio: float | None = None, message: str = "") -> None:
         """Say how far the task is, `ratio` from 0 to 1: `ctx.progress(0.4, "400/1000 rows")`. Goes with a heartbeat

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from data_factory.worker.context import TaskContext, bind, bound
 from data_factory.worker.dependencies import Dependencies
 from data_factory.worker.handler import Handler
 from data_factory.worker.location import Location, find
+from data_factory.worker.masks import masked
 from data_factory.worker.outcome import Completed, Outcome, outcome_of
 from data_factory.worker.progress import Notes, Progress
 from data_factory.worker.task import declaration_of
@@ -115,7 +117,7 @@ async def perform(order: Order, send: Callable[[Message], None], cancellation: t
     """Run a task in this process, with dependencies of its own; whatever happens in it is its end."""
     directories = WorkDirectories()
     notes = Notes(lambda: send(Note(notes.progress, notes.saved)))
-    given = {} if order.workdir is None else {"workdir": Path(order.workdir)}
+    make_workdir = partial(directories.make, order.id) if order.workdir is None else partial(Path, order.workdir)
     context = TaskContext(
         id=order.id,
         task_id=order.task_id,
@@ -127,8 +129,7 @@ async def perform(order: Order, send: Callable[[Message], None], cancellation: t
         previous=order.previous,
         cancellation=cancellation,
         notes=notes,
-        make_workdir=None if given else lambda: directories.make(order.id),
-        **given,
+        make_workdir=make_workdir,
     )
     try:
         with _lines_to(send, order):
@@ -166,7 +167,7 @@ class _Lines(logging.Handler):
         if context is None or context.id != self._execution_id:
             # Of another run in the same process, or of nothing that a task does.
             return
-        message = self.format(record)
+        message = masked(self.format(record), context.secrets)
         kind = getattr(record, "message_type", "DEFAULT")
         self._send(Line(record.name, record.levelno, message, kind))
 

@@ -12,6 +12,7 @@ from data_factory.model.resources import TaskExecution
 from data_factory.worker.context import TaskContext, bind
 from data_factory.worker.endings import Ending
 from data_factory.worker.handler import Bound, Handler
+from data_factory.worker.masks import secrets_in
 from data_factory.worker.outcome import Completed, HandedBack, Outcome, failed, outcome_of
 from data_factory.worker.payload import CORRELATION, InputInvalid, OutputInvalid
 from data_factory.worker.places import Place
@@ -127,6 +128,7 @@ class Run:
             previous=previous,
             notes=self.notes,
             make_workdir=make_workdir,
+            secrets=set(secrets_in(execution.input)),
         )
 
 

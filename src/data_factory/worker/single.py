@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+import msgspec
 
 from data_factory.client import calls
 from data_factory.client.call import Call
@@ -21,6 +23,7 @@ from data_factory.model.resources import Task, TaskExecution
 from data_factory.model.status import TASK_EXECUTION_ENDED
 from data_factory.worker.clock import Clock, cancel
 from data_factory.worker.handler import Handler
+from data_factory.worker.journal import Said, entries
 from data_factory.worker.line import Line
 from data_factory.worker.outcome import Failed, HandedBack, Outcome, failed, output_of
 from data_factory.worker.room import Booking
@@ -49,6 +52,9 @@ class _Polled:
 
 class Single:
     """Polls each task in turn, less often when there is nothing to do, and reports each result by itself."""
+
+    LOG_SECONDS: Final = 5.0
+    """Between two batches of what tasks log: each entry is one of 50 requests a minute."""
 
     def __init__(self, line: Line, runner: Runner, tasks: Mapping[str, tuple[Task, Handler]], clock: Clock) -> None:
         self._line = line
@@ -167,6 +173,26 @@ class Single:
 
     async def _patch(self, run: Run, body: dict[str, Any]) -> str:
         return (await self._line.ask(lambda: calls.patch_task_execution(run.id, body))).status
+
+    # Logs
+
+    async def send_lines(self, lines: Sequence[Said]) -> None:
+        """Lines of one execution that follow each other are one entry, as each entry is a request."""
+        for entry in entries(lines):
+            await self._send_entry(entry)
+
+    async def _send_entry(self, entry: Said) -> None:
+        call = calls.create_log(
+            entry.correlation_id,
+            entry.text,
+            emitter_name=entry.emitter,
+            severity=entry.severity,
+            message_type=entry.kind,
+        )
+        # What the platform answers is not documented.
+        told: Call[Any] = msgspec.structs.replace(call, result=dict[str, Any])
+        owed = lambda: len(self._runner.runs)  # noqa: E731
+        await self._line.ask(lambda: told, urgent=False, owed=owed, tries_if_broken=3)
 
     # Heartbeats
 

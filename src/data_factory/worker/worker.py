@@ -26,7 +26,9 @@ from data_factory.worker.clock import Clock, cancel, within
 from data_factory.worker.dependencies import Dependencies
 from data_factory.worker.errors import KeyRefused, UsageError, WorkerError
 from data_factory.worker.handler import Handler
+from data_factory.worker.journal import Journal
 from data_factory.worker.line import Line
+from data_factory.worker.masks import secrets_in
 from data_factory.worker.pace import Pace
 from data_factory.worker.room import Limit, Room
 from data_factory.worker.roster import assign_ids, find_tasks
@@ -187,8 +189,10 @@ class Worker:
 
     async def _keep_going(self, link: Batched | Single, runner: Runner) -> None:
         claiming = asyncio.create_task(link.claim_forever())
-        loops = (link.report_forever(), link.beat_forever(), link.note_forever())
+        journal = self._journal(link)
+        loops = (link.report_forever(), link.beat_forever(), link.note_forever(), journal.send_forever())
         serving = [asyncio.create_task(loop) for loop in loops]
+        logging.getLogger().addHandler(journal)
         try:
             await _first(self._stop.wait(), claiming, *serving)
             runner.accepting = False
@@ -197,9 +201,20 @@ class Worker:
                 busy = len(runner.runs)
                 logger.info("stopping: %d still running", busy, extra={"event": "worker.draining", "running": busy})
             await _first(self._drain(link, runner), *serving)
+            await within(self._clock, _LAST_WORD_SECONDS, journal.send_waiting())
         finally:
+            logging.getLogger().removeHandler(journal)
             await cancel(claiming, *serving)
             await link.close()
+
+    def _journal(self, link: Batched | Single) -> Journal:
+        tasks = logging.getLogger("data_factory.task")
+        if tasks.level == logging.NOTSET:
+            # So that they are heard in a program that has not set up its logging.
+            tasks.setLevel(logging.INFO)
+        own = {} if self._settings is None else {"token": self._settings.token}
+        secrets = secrets_in({**os.environ, **own})
+        return Journal(link.send_lines, self._clock, secrets, seconds=link.LOG_SECONDS)
 
     async def _drain(self, link: Batched | Single, runner: Runner) -> None:
         """Let what runs end; when the grace is over, hand the rest back."""
