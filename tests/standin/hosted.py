@@ -14,6 +14,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email import message_from_bytes
+from hashlib import sha256
 from typing import Any
 
 import uvicorn
@@ -43,6 +45,8 @@ class HostedPlatform:
         self.requests: list[tuple[str, str, Any]] = []
         self.refused = 0
         self.keeps_logs = True
+        self.files: dict[str, dict[str, Any]] = {}
+        self.contents: dict[str, bytes] = {}
         self.logs: list[dict[str, Any]] = []
         self.heartbeats = threading.Event()
         self._of_job: dict[str, str] = {}
@@ -99,8 +103,13 @@ class HostedPlatform:
             ("POST", "/job_executions", self._launch),
             ("GET", "/job_executions/{id}", self._get(self.job_executions)),
             *([("POST", "/logs", self._log)] if self.keeps_logs else []),
+            ("GET", "/files/{id}", self._get(self.files)),
         ]  # fmt: skip
         handlers = [Route(ROOT + path, self._guarded(handle), methods=[method]) for method, path, handle in routes]
+        handlers += [
+            Route(ROOT + "/files", self._keep_file, methods=["POST"]),
+            Route(ROOT + "/files/{id}/content", self._content, methods=["GET"]),
+        ]
         nothing = self._guarded(lambda request, body: (404, f"Cannot {request.method} {request.url.path}"))
         methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         return Starlette(routes=[*handlers, Route("/{path:path}", nothing, methods=methods)])
@@ -199,6 +208,29 @@ class HostedPlatform:
         if body["status"] == "IN_PROGRESS":
             self.heartbeats.set()
         return 200, execution
+
+    async def _keep_file(self, request: Request) -> Response:
+        raw = await request.body()
+        self.requests.append((request.method, request.url.path, None))
+        if request.headers.get("x-api-key") != TOKEN:
+            return nest(401, "Unauthorized")
+        form: Any = message_from_bytes(b"Content-Type: " + request.headers["content-type"].encode() + b"\r\n\r\n" + raw)
+        (part,) = form.get_payload()
+        if part.get_param("name", header="content-disposition") != "file":
+            return nest(400, "file is required")
+        content = part.get_payload(decode=True)
+        id = sha256(content).hexdigest()
+        self.contents[id] = content
+        url = f"{request.base_url}{ROOT[1:]}/files/{id}/content"
+        self.files[id] = {"object": "data_factory_file", "id": id, "createdAt": NOW, "updatedAt": NOW, "url": url}
+        return JSONResponse({**self.files[id], "filename": part.get_filename()}, 201)
+
+    async def _content(self, request: Request) -> Response:
+        self.requests.append((request.method, request.url.path, None))
+        if request.headers.get("x-api-key") != TOKEN:
+            return nest(401, "Unauthorized")
+        content = self.contents.get(request.path_params["id"])
+        return nest(404, "Not found") if content is None else Response(content, media_type="application/octet-stream")
 
     def _log(self, request: Request, body: Any) -> tuple[int, Any]:
         severities, kinds = ("info", "warning", "error"), ("DEFAULT", "MARKDOWN")

@@ -44,7 +44,8 @@ class AsyncClient:
     ) -> None:
         settings = load_settings(base_url, token)
         self.base_url = settings.base_url
-        self._http = httpx.AsyncClient(headers=wire.headers(settings))
+        self.headers = wire.headers(settings)
+        self._http = httpx.AsyncClient(headers=self.headers)
         self._conversation = Conversation(settings.base_url, retries or RetryPolicy())
         self._sleep = sleep
         self.tasks = AsyncTasks(self)

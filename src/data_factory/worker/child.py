@@ -5,18 +5,16 @@ What the task prints goes to standard error: standard output is how the messages
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
 from data_factory.worker.outcome import Failed, failed
-from data_factory.worker.portable import End, Message, Order, perform
+from data_factory.worker.portable import End, Message, Order, Performance
 
 _SIZE_BYTES: Final = 4
 _LARGEST_MESSAGE: Final = 64_000_000
@@ -40,7 +38,10 @@ def main() -> None:
         with lock:
             _write(messages, len(encoded).to_bytes(_SIZE_BYTES) + encoded)
 
-    end = asyncio.run(_perform(order, send))
+    performance = Performance(order, send)
+    signal.signal(signal.SIGTERM, lambda *_: performance.stop())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end = performance.perform()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if order.memory_limit is not None and isinstance(end.outcome, Failed) and "MemoryError" in end.trace:
         limit = order.memory_limit // 1_000_000
@@ -49,21 +50,6 @@ def main() -> None:
     sys.stderr.flush()
     # Threads that the task has left behind do not keep the process.
     os._exit(0)
-
-
-async def _perform(order: Order, send: Callable[[Message], None]) -> End:
-    cancellation = threading.Event()
-    performing = asyncio.ensure_future(perform(order, send, cancellation))
-    loop = asyncio.get_running_loop()
-
-    def stop(*_: object) -> None:
-        cancellation.set()
-        loop.call_soon_threadsafe(performing.cancel)
-
-    # Not the loop's: a task that is not `async` keeps the loop from hearing of it.
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return await performing
 
 
 def _take_over_pipes() -> tuple[int, int]:

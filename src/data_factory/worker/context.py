@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from data_factory.worker.files import Files, NoFiles
 from data_factory.worker.payload import to_saved
 from data_factory.worker.progress import Notes, Progress
 
@@ -44,6 +45,7 @@ class TaskContext:
     deadline: datetime | None = None
     event_correlation_id: str = ""
     previous: Mapping[str, Any] = field(default_factory=dict)
+    files: Files = field(default_factory=NoFiles, repr=False, compare=False)
     cancellation: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
     notes: Notes = field(default_factory=Notes, repr=False, compare=False)
     secrets: set[str] = field(default_factory=set, repr=False, compare=False)

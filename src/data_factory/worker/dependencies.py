@@ -102,14 +102,18 @@ class Dependencies:
         given = factory(**await self.all_of(needs))
         return await given if inspect.isawaitable(given) else given
 
+    async def aclose(self) -> None:
+        """Close all that was made."""
+        self._made.clear()
+        await self._stack.aclose()
+
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._made.clear()
-        await self._stack.aclose()
+        await self.aclose()
 
 
 def _name(factory: Callable[..., Any]) -> str:

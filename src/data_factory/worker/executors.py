@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
-import threading
 from concurrent.futures import Executor
 from typing import Any
 
@@ -13,7 +13,7 @@ import msgspec
 from data_factory.worker.context import TaskContext
 from data_factory.worker.handler import Bound, Handler
 from data_factory.worker.location import locate
-from data_factory.worker.portable import Line, Message, Order, order_of, perform, take
+from data_factory.worker.portable import Line, Message, Order, Performance, order_of, take
 
 
 class InExecutor:
@@ -50,6 +50,8 @@ def perform_there(order: bytes, worker: int) -> bytes:
     In the process of the worker itself, what the task logs is logged already.
     """
     messages: list[Message] = []
-    end = asyncio.run(perform(msgspec.json.decode(order, type=Order), messages.append, threading.Event()))
+    performance = Performance(msgspec.json.decode(order, type=Order), messages.append)
+    # In a context of its own, as a thread of the executor runs many.
+    end = contextvars.copy_context().run(performance.perform)
     here = os.getpid() == worker
     return msgspec.json.encode([*(one for one in messages if not (here and isinstance(one, Line))), end])

@@ -117,8 +117,9 @@ class Handler:
         if isinstance(returned, Ending):
             raise returned
         if not (self._is_generator or self._is_async_generator):
-            return self._write(returned)
-        return self._write({**context.notes.saved, **({} if returned is None else self._write_part(returned))})
+            return self._write(returned, context.files.upload)
+        last = {} if returned is None else self._write_part(returned, context.files.upload)
+        return self._write({**context.notes.saved, **last})
 
     def _invoke(self, arguments: Mapping[str, Any], context: TaskContext) -> Any:
         given = {**arguments, **self._made}

@@ -51,6 +51,11 @@ class Pace:
             self._under_way -= 1
             self._answered.append(self._clock.now())
 
+    async def admit(self) -> None:
+        """Return when a request may be sent that somebody else sends."""
+        async with self.turn():
+            return
+
     def _wait(self, urgent: bool, owed: int) -> float:
         now = self._clock.now()
         while self._answered and self._answered[0] <= now - _WINDOW:

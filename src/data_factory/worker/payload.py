@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial, reduce
 from inspect import Parameter
 from operator import or_
+from pathlib import PurePath
 from types import UnionType
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Any, Final, Protocol, Union, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
@@ -26,7 +27,13 @@ CORRELATION: Final = "eventCorrelationId"
 _METADATA: Final = frozenset({CORRELATION, "context"})
 
 Reader = Callable[[Mapping[str, Any]], Any]
-Writer = Callable[[Any], dict[str, Any]]
+Upload = Callable[[str], dict[str, Any]]
+
+
+class Writer(Protocol):
+    """Turns what a task returns into its output."""
+
+    def __call__(self, value: Any, upload: Upload | None = None) -> dict[str, Any]: ...
 
 
 class NotFitting(DataFactoryError):
@@ -144,14 +151,14 @@ def writer_of(kind: Any) -> Writer:
     """How to turn what a task returns into its output; raises `OutputInvalid`.
 
     The output is checked even if it is a plain `dict` where the task promises a type, and is a copy: what the task
-    does to its objects afterwards does not change it.
+    does to its objects afterwards does not change it. A path in it is what `upload` makes of the file there.
     """
 
-    def writer(value: Any) -> dict[str, Any]:
+    def writer(value: Any, upload: Upload | None = None) -> dict[str, Any]:
         try:
-            plain = _to_plain(value, kind)
+            plain = _to_plain(value, kind, upload)
             if not is_plain(kind) and not pydantic_models.is_model(kind):
-                msgspec.convert(plain, kind, dec_hook=pydantic_models.decode_nested)
+                msgspec.convert(plain, kind, dec_hook=_decode_output)
             msgspec.json.encode(plain)
         except msgspec.ValidationError as error:
             raise OutputInvalid(explain_msgspec(kind, plain, str(error))) from None
@@ -166,12 +173,12 @@ def writer_of(kind: Any) -> Writer:
     return writer
 
 
-def _to_plain(value: Any, kind: Any) -> dict[str, Any]:
+def _to_plain(value: Any, kind: Any, upload: Upload | None = None) -> dict[str, Any]:
     if value is None and is_plain(kind):
         return {}
     if pydantic_models.is_model(kind) and not isinstance(value, kind):
-        value = pydantic_models.read(kind, _to_builtins(value))
-    plain = _to_builtins(value)
+        value = pydantic_models.read(kind, _to_builtins(value, upload))
+    plain = _to_builtins(value, upload)
     if not isinstance(plain, dict):
         raise TypeError(f"Expected an object, got `{type(value).__name__}`")
     if flaw := first_flaw(plain):
@@ -179,8 +186,20 @@ def _to_plain(value: Any, kind: Any) -> dict[str, Any]:
     return plain
 
 
-def _to_builtins(value: Any) -> Any:
-    return msgspec.to_builtins(value, str_keys=True, enc_hook=pydantic_models.encode)
+def _to_builtins(value: Any, upload: Upload | None) -> Any:
+    def encode(one: Any) -> Any:
+        if upload is not None and isinstance(one, PurePath):
+            return upload(str(one))
+        return pydantic_models.encode(one)
+
+    return msgspec.to_builtins(value, str_keys=True, enc_hook=encode)
+
+
+def _decode_output(kind: type, value: Any) -> Any:
+    if issubclass(kind, PurePath) and isinstance(value, dict) and "id" in value:
+        # It was a path, and is the file now.
+        return kind()
+    return pydantic_models.decode_nested(kind, value)
 
 
 def member_names(kind: Any) -> frozenset[str]:

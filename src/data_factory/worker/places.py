@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
 from data_factory.worker.context import TaskContext
+from data_factory.worker.files import InEventLoop
 from data_factory.worker.handler import Bound, Handler
 from data_factory.worker.threads import Threads
 
@@ -27,7 +29,12 @@ class EventLoop:
 
     async def run(self, handler: Handler, bound: Bound, context: TaskContext) -> dict[str, Any]:
         """Run it here."""
-        return handler.finish(await _contained(handler.call_async(bound.arguments, context)), context)
+        returned = await _contained(handler.call_async(bound.arguments, context))
+        try:
+            return handler.finish(returned, context)
+        except InEventLoop:
+            # There are files in the output.
+            return await asyncio.to_thread(handler.finish, returned, context)
 
 
 class InThread:

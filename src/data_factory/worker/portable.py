@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from data_factory.worker.context import TaskContext, bind, bound
 from data_factory.worker.dependencies import Dependencies
+from data_factory.worker.files import Connection, Files, NoFiles, RemoteFiles
 from data_factory.worker.handler import Handler
 from data_factory.worker.location import Location, find
 from data_factory.worker.masks import masked
@@ -24,6 +26,8 @@ from data_factory.worker.outcome import Completed, Outcome, outcome_of
 from data_factory.worker.progress import Notes, Progress
 from data_factory.worker.task import declaration_of
 from data_factory.worker.workdir import WorkDirectories
+
+T = TypeVar("T")
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +46,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     workdir: str | None = None
     memory_limit: int | None = None
     log_level: int = logging.INFO
+    server: Connection | None = None
 
 
 class Note(msgspec.Struct, frozen=True, tag=True):
@@ -113,47 +118,94 @@ def take(message: Message, context: TaskContext) -> dict[str, Any] | None:
     return None
 
 
-async def perform(order: Order, send: Callable[[Message], None], cancellation: threading.Event) -> End:
-    """Run a task in this process, with dependencies of its own; whatever happens in it is its end."""
-    directories = WorkDirectories()
-    notes = Notes(lambda: send(Note(notes.progress, notes.saved)))
-    make_workdir = partial(directories.make, order.id) if order.workdir is None else partial(Path, order.workdir)
-    context = TaskContext(
-        id=order.id,
-        task_id=order.task_id,
-        task_key=order.task_key,
-        job_execution_id=order.job_execution_id,
-        attempt=order.attempt,
-        deadline=order.deadline,
-        event_correlation_id=order.event_correlation_id,
-        previous=order.previous,
-        cancellation=cancellation,
-        notes=notes,
-        make_workdir=make_workdir,
-    )
-    try:
-        with _lines_to(send, order):
-            output = await _run(order, context)
-    except (Exception, asyncio.CancelledError, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - it is sent
-        outcome = outcome_of(error, notes.saved)
-        return End(outcome, traceback.format_exc())
-    finally:
-        directories.close()
-    return End(Completed(output))
+class Performance:
+    """A task that runs in this process, with dependencies of its own; whatever happens in it is its end.
 
+    A task that is not `async` runs in the thread that calls `perform`, and in no event loop.
+    """
 
-async def _run(order: Order, context: TaskContext) -> dict[str, Any]:
-    bind(context)
-    declaration = declaration_of(find(order.location))
-    if declaration is None:
-        raise TypeError(f"{order.location.name} in {order.location.file} is not a task")
-    async with Dependencies() as dependencies:
-        handler = Handler(declaration)
-        await handler.open(dependencies)
-        arguments = handler.bind(order.payload).arguments
-        if handler.is_async:
-            return handler.finish(await handler.call_async(arguments, context), context)
-        return handler.finish(handler.call(arguments, context), context)
+    def __init__(self, order: Order, send: Callable[[Message], None]) -> None:
+        self._order = order
+        self._send = send
+        self._stopping = threading.Event()
+        self._notes = Notes(self._on_note)
+        self._directories = WorkDirectories()
+        self._runner = asyncio.Runner()
+        self._work: asyncio.Task[Any] | None = None
+        self._context = self._make_context()
+
+    def stop(self) -> None:
+        """Tell the task to stop; from a handler of a signal, or from another thread."""
+        self._stopping.set()
+        if self._work is not None:
+            self._runner.get_loop().call_soon_threadsafe(self._work.cancel)
+
+    def perform(self) -> End:
+        """Run it to its end."""
+        bind(self._context)
+        try:
+            with _lines_to(self._send, self._order), self._runner:
+                output = self._run()
+        except (Exception, asyncio.CancelledError, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - it is sent
+            return End(outcome_of(error, self._notes.saved), traceback.format_exc())
+        finally:
+            self._directories.close()
+        return End(Completed(output))
+
+    def _run(self) -> dict[str, Any]:
+        location = self._order.location
+        declaration = declaration_of(find(location))
+        if declaration is None:
+            raise TypeError(f"{location.name} in {location.file} is not a task")
+        dependencies = Dependencies()
+        try:
+            handler = Handler(declaration)
+            self._await(handler.open(dependencies))
+            arguments = handler.bind(self._order.payload).arguments
+            if handler.is_async:
+                returned = self._await(self._cancellable(handler.call_async(arguments, self._context)))
+            else:
+                returned = handler.call(arguments, self._context)
+            return handler.finish(returned, self._context)
+        finally:
+            self._await(dependencies.aclose())
+
+    def _await(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(work, context=contextvars.copy_context())
+
+    async def _cancellable(self, work: Coroutine[Any, Any, T]) -> T:
+        self._work = running = asyncio.create_task(work)
+        try:
+            return await running
+        finally:
+            self._work = None
+
+    def _on_note(self) -> None:
+        self._send(Note(self._notes.progress, self._notes.saved))
+
+    def _make_context(self) -> TaskContext:
+        order = self._order
+        known = partial(Path, order.workdir) if order.workdir is not None else partial(self._directories.make, order.id)
+        return TaskContext(
+            id=order.id,
+            task_id=order.task_id,
+            task_key=order.task_key,
+            job_execution_id=order.job_execution_id,
+            attempt=order.attempt,
+            deadline=order.deadline,
+            event_correlation_id=order.event_correlation_id,
+            previous=order.previous,
+            cancellation=self._stopping,
+            notes=self._notes,
+            make_workdir=known,
+            files=self._files(),
+        )
+
+    def _files(self) -> Files:
+        server = self._order.server
+        if server is None:
+            return NoFiles()
+        return RemoteFiles(server.base_url, server.headers, lambda: self._context.workdir, self._stopping)
 
 
 class _Lines(logging.Handler):

@@ -13,6 +13,7 @@ import msgspec
 
 from data_factory.worker.clock import Clock, within
 from data_factory.worker.context import TaskContext
+from data_factory.worker.files import RemoteFiles
 from data_factory.worker.handler import Bound, Handler
 from data_factory.worker.location import locate
 from data_factory.worker.outcome import failed
@@ -37,7 +38,8 @@ class Processes:
     async def run(self, handler: Handler, bound: Bound, context: TaskContext) -> dict[str, Any]:
         """Run it in a new process. Cancelled, it asks the process to end, and ends it after `TERMINATE_SECONDS`."""
         order = order_of(locate(handler.declaration.function), handler, dict(bound.payload), context)
-        encoded = msgspec.json.encode(msgspec.structs.replace(order, workdir=str(context.workdir)))
+        server = context.files.connection if isinstance(context.files, RemoteFiles) else None
+        encoded = msgspec.json.encode(msgspec.structs.replace(order, workdir=str(context.workdir), server=server))
         command = [sys.executable, "-m", "data_factory.worker.child"]
         process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True)
         self._live.add(process)

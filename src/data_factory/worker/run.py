@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from data_factory.model.resources import TaskExecution
 from data_factory.worker.context import TaskContext, bind
 from data_factory.worker.endings import Ending
+from data_factory.worker.files import Files, NoFiles
 from data_factory.worker.handler import Bound, Handler
 from data_factory.worker.masks import secrets_in
 from data_factory.worker.outcome import Completed, HandedBack, Outcome, failed, outcome_of
@@ -19,11 +21,21 @@ from data_factory.worker.places import Place
 from data_factory.worker.portable import EndedElsewhere
 from data_factory.worker.progress import Notes
 
+OpenFiles = Callable[[Callable[[], Path], threading.Event], Files]
+"""The files for one run: where its folder is, and the event that tells it to stop."""
+
 
 class Run:
     """A claimed execution and its handler. It has an `outcome` once it is over; a dropped one never is reported."""
 
-    def __init__(self, execution: TaskExecution, handler: Handler, started: float, notes: Notes) -> None:
+    def __init__(
+        self,
+        execution: TaskExecution,
+        handler: Handler,
+        started: float,
+        notes: Notes,
+        open_files: OpenFiles | None = None,
+    ) -> None:
         self.execution = execution
         self.handler = handler
         self.started = started
@@ -36,6 +48,7 @@ class Run:
         self.recalled = False
         self.replaced = False
         self.setbacks = 0
+        self._open_files = open_files
         self._expired = ""
         self._context: TaskContext | None = None
         self._work: asyncio.Task[dict[str, Any]] | None = None
@@ -117,7 +130,8 @@ class Run:
     def _make_context(self, make_workdir: Callable[[], Path], previous: Mapping[str, Any]) -> TaskContext:
         execution = self.execution
         correlation = execution.input.get(CORRELATION)
-        return TaskContext(
+        stopping = threading.Event()
+        context = TaskContext(
             id=execution.id,
             task_id=execution.task_id,
             task_key=self.handler.task_key,
@@ -129,7 +143,10 @@ class Run:
             notes=self.notes,
             make_workdir=make_workdir,
             secrets=set(secrets_in(execution.input)),
+            cancellation=stopping,
+            files=NoFiles() if self._open_files is None else self._open_files(lambda: context.workdir, stopping),
         )
+        return context
 
 
 async def _awaited(proceed: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from data_factory.worker.places import EventLoop, InThread, Place
 from data_factory.worker.processes import Processes
 from data_factory.worker.progress import Notes
 from data_factory.worker.room import Room
-from data_factory.worker.run import Run
+from data_factory.worker.run import OpenFiles, Run
 from data_factory.worker.threads import Threads
 from data_factory.worker.workdir import WorkDirectories, remove
 
@@ -36,13 +36,14 @@ async def _saved_in(execution: TaskExecution) -> dict[str, Any]:
 class Runner:
     """The runs of a worker. A run holds its room from its claim until `settle`, whatever happens in between."""
 
-    def __init__(self, room: Room, clock: Clock) -> None:
+    def __init__(self, room: Room, clock: Clock, open_files: OpenFiles | None = None) -> None:
         self.room = room
         self.runs: dict[str, Run] = {}
         self.accepting = True
         self.noted = asyncio.Event()
         self.recall_saved: Recall = _saved_in
         self._clock = clock
+        self._open_files = open_files
         self._loop = asyncio.get_running_loop()
         self._over: deque[Run] = deque()
         self._some_over = asyncio.Event()
@@ -65,7 +66,7 @@ class Runner:
             self.runs[execution.id].execution = execution
             self.room.leave(execution.task_id)
             return
-        run = Run(execution, handler, self._clock.now(), Notes(self._on_note))
+        run = Run(execution, handler, self._clock.now(), Notes(self._on_note), self._open_files)
         self.runs[execution.id] = run
         self._idle.clear()
         if not (self.accepting or late):

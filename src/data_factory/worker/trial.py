@@ -16,6 +16,7 @@ from data_factory.model.resources import TaskExecution
 from data_factory.model.status import ReportStatus
 from data_factory.worker.context import TaskContext
 from data_factory.worker.dependencies import Dependencies
+from data_factory.worker.files import LocalFiles
 from data_factory.worker.handler import Bound, Handler
 from data_factory.worker.outcome import Completed, HandedBack, output_of, status_of
 from data_factory.worker.progress import Notes, Progress
@@ -26,13 +27,18 @@ _NOWHERE: Final = "0" * 24
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended: `status` as it would be reported, `output` (of a failure, with its `message`), what the task
-    saved, each progress that it made, and the exception, if it raised one that is no ending."""
+    """How a run ended.
+
+    `status` is as it would be reported, `output` that of a failure too, with its `message`; then what the task saved,
+    each progress that it made, the files that it uploaded by name, and the exception, if it raised one that is none of
+    the endings.
+    """
 
     status: ReportStatus
     output: dict[str, Any]
     saved: dict[str, Any]
     progress: tuple[Progress, ...]
+    files: dict[str, bytes] = {}
     delay_seconds: int = 0
     error: BaseException | None = None
 
@@ -82,13 +88,15 @@ async def _try(
         async with Dependencies(given) as dependencies:
             handler = Handler(declaration)
             await handler.open(dependencies)
-            run = Run(_execution(payload, attempt), handler, 0.0, notes)
+            files = LocalFiles(lambda: Path(folder))
+            run = Run(_execution(payload, attempt), handler, 0.0, notes, lambda *_: files)
             outcome = await run.perform(_Here(), lambda: Path(folder), previous)
     return Trial(
         status=status_of(outcome),
         output=output_of(outcome),
         saved=notes.saved,
         progress=tuple(steps),
+        files=files.kept,
         delay_seconds=outcome.delay_seconds if isinstance(outcome, HandedBack) else 0,
         error=None if isinstance(outcome, Completed) else run.error,
     )

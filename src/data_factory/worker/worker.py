@@ -9,8 +9,11 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Iterable, Mapping
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
@@ -25,6 +28,7 @@ from data_factory.worker.batched import Batched
 from data_factory.worker.clock import Clock, cancel, within
 from data_factory.worker.dependencies import Dependencies
 from data_factory.worker.errors import KeyRefused, UsageError, WorkerError
+from data_factory.worker.files import RemoteFiles
 from data_factory.worker.handler import Handler
 from data_factory.worker.journal import Journal
 from data_factory.worker.line import Line
@@ -144,7 +148,8 @@ class Worker:
         for handler in self._handlers:
             await self._unless_stopped(handler.open(dependencies))
         limits = {id: Limit(one.declaration.concurrency, one.declaration.rate) for id, (_, one) in found.items()}
-        runner = self._runner = Runner(Room(self._concurrency, found, self._clock, limits), self._clock)
+        room = Room(self._concurrency, found, self._clock, limits)
+        runner = self._runner = Runner(room, self._clock, partial(self._open_files, line, asyncio.get_running_loop()))
         try:
             await self._run_tasks(line, runner, found)
         except BaseException:
@@ -206,6 +211,20 @@ class Worker:
             logging.getLogger().removeHandler(journal)
             await cancel(claiming, *serving)
             await link.close()
+
+    def _open_files(
+        self,
+        line: Line,
+        loop: asyncio.AbstractEventLoop,
+        workdir: Callable[[], Path],
+        stopping: threading.Event,
+    ) -> RemoteFiles:
+        def admit() -> None:
+            """Within the same requests a minute as all others."""
+            asyncio.run_coroutine_threadsafe(line.pace.admit(), loop).result()
+
+        headers = line.client.headers
+        return RemoteFiles(line.client.base_url, headers, workdir, stopping, admit=admit, backoff=self._backoff)
 
     def _journal(self, link: Batched | Single) -> Journal:
         tasks = logging.getLogger("data_factory.task")
