@@ -97,3 +97,12 @@ def test_what_was_told_is_shown_in_its_order_and_only_what_is_bad_enough(cli: Co
     ]
     assert cli("execution", "logs", id, "--severity", "fatal", code=2).out == ""
     assert cli("execution", "logs", id, "--limit", "1").err == "There are more: --limit 5\n"
+
+
+def test_why_it_waits_is_said_in_words(cli: CommandLine, desk: Desk) -> None:
+    id = desk.launch()
+    said = cli("execution", "why", id).out.splitlines()
+    assert said[0] == "RUNNING"
+    assert said[1].endswith(f"and none has ever asked for '{desk.task}': is one running?")
+    assert cli("execution", "why", id, "--json").json["reasons"][0]["code"] == "no_worker"
+    assert cli("execution", "why", "f" * 24, code=2).out == ""

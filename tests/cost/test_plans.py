@@ -47,6 +47,7 @@ FEW: Final = {
     "job_executions_of_job (job_id=? AND seq<?)": "in the order of the index, so a page ends at its limit",
     "job_executions_waiting (pipeline_id=?)": "in the order of the index, so the oldest is the first",
     "job_executions_waiting (pipeline_id=? AND seq>?)": "in the order of the index, so the next is the first",
+    "job_executions_waiting (pipeline_id=? AND seq<?)": "in the order of the index, so it ends at its limit",
     "job_executions_in_slots (pipeline_id=?)": "what runs in one pipeline; at most its slots",
     "job_executions_deadline (deadline_at<?)": "what is due",
     "job_executions_deadline (deadline_at>?)": "in the order of the index, so the earliest is the first",

@@ -6,7 +6,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -21,6 +21,7 @@ from data_factory.client import ApiError, Client
 from data_factory.client.verbs import Blocking
 from data_factory.engine.expressions import compile_template
 from data_factory.model import definitions, requests, resources
+from data_factory.model.status import ReasonCode
 from data_factory.worker import endings
 from data_factory.worker.context import TaskContext
 from data_factory.worker.endings import Ending
@@ -61,7 +62,7 @@ def fields(kind: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("page", "name"),
     [
-        *((API, name) for name in "JobExecution TaskExecution Log Pipeline ApiKey Verdict".split()),
+        *((API, name) for name in "JobExecution TaskExecution Reason Log Pipeline ApiKey Verdict".split()),
         *(
             (API, name)
             for name in "LaunchRequest LogRequest CancelRequest ClaimRequest ReportRequest ReportBody".split()
@@ -117,6 +118,10 @@ def test_an_envelope_has_these_fields(name: str, kind: Any) -> None:
 
 def test_every_error_has_its_status() -> None:
     assert {code: int(row[1]) for code, row in named(API.tables["errors"]).items()} == STATUS_OF
+
+
+def test_every_reason_has_its_word() -> None:
+    assert named(API.tables["reasons"]).keys() == set(get_args(ReasonCode))
 
 
 def test_every_endpoint_is_there_with_what_it_takes_and_gives() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from data_factory.model.records import IdempotencyRecord, LogTallyRecord
+from data_factory.model.records import IdempotencyRecord, LogTallyRecord, TaskPollRecord
 from data_factory.store.copying import Copied, CopyFailed, CopyRefused, Step, copy
 from data_factory.store.postgresql import PostgresqlStore
 from data_factory.store.postgresql import copying as postgresql
@@ -185,6 +185,7 @@ async def filled(place: Place, large: int = 10) -> House:
         await keep(store, held)
     await keep(store, attempt(running, house.task.id, "d", available_at=NOW + 5, timer_at=NOW + 5))
     tally = LogTallyRecord(running.id, house.account.id, 1, 5)
+    await store.write(lambda t: t.note_polls([TaskPollRecord(house.task.id, NOW, None)]))
     await store.write(lambda t: t.insert_logs([log(running, message="\U0001f600 \n")], [tally]))
     await store.close()
     return house

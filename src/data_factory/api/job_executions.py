@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from data_factory.api.bodies import encode
-from data_factory.api.presenting import Wire, present_job_execution, present_task_execution
+from data_factory.api.presenting import Wire, present_job_execution, present_task_execution, present_why
 from data_factory.api.routing import PAGING, Call, Query, Routes
 from data_factory.model.errors import IdempotencyKeyReused, JobExecutionEnded, JobInactive, NotFound
 from data_factory.model.requests import CancelRequest, LaunchRequest
-from data_factory.model.resources import JobExecution, Page, TaskExecution
+from data_factory.model.resources import JobExecution, Page, TaskExecution, Why
 from data_factory.service.commands import Cancel, Launch
 
 routes: Final = Routes("Job executions")
@@ -62,6 +62,12 @@ async def list_task_executions(call: Call) -> Wire:
     """List the task executions of a job execution, oldest first."""
     found = await call.platform.executions.task_executions(call.account_id, call.path["id"], call.part())
     return call.listed(found, present_task_execution, lambda execution: str(execution.id))
+
+
+@routes.get("/job_executions/{id}/why", answer=Why, errors=(NotFound,))
+async def explain_job_execution(call: Call) -> Wire:
+    """Say why a job execution stands where it does: what it waits for, or who is at work on it."""
+    return present_why(*await call.platform.executions.why(call.account_id, call.path["id"]))
 
 
 @routes.post(

@@ -18,6 +18,7 @@ from data_factory.model.records import (
     TaskExecutionRecord,
     TaskRecord,
 )
+from data_factory.service.why import Cause, summary
 
 Wire = dict[str, Any]
 
@@ -127,6 +128,22 @@ def present_task_execution(execution: TaskExecutionRecord, *, to_worker: bool = 
         "failure": _raw_or_null(execution.failure),
         "warning": _raw_or_null(execution.warning),
     }
+
+
+def present_why(execution: JobExecutionRecord, causes: list[Cause]) -> Wire:
+    """A `Why`."""
+    return {
+        "object": "why",
+        "jobExecutionId": execution.id,
+        "status": execution.status,
+        "message": summary(causes),
+        "reasons": [_present_cause(cause) for cause in causes],
+    }
+
+
+def _present_cause(cause: Cause) -> Wire:
+    shown: Wire = msgspec.to_builtins(cause)
+    return shown | {name: iso(shown[name]) for name in ("since", "until", "lastPolledAt") if name in shown}
 
 
 def present_log(log: LogRecord, *, kept: bool = True) -> Wire:

@@ -100,6 +100,20 @@ def get_execution(
             end_with(found.value)
 
 
+@app.command("why")
+def explain_execution(execution: ExecutionId, url: Url = None, as_json: Json = False) -> None:
+    """Say why a job execution stands where it does: what it waits for, or who is at work on it.
+
+    \b
+    Example:
+      data-factory execution why 01a2b3c4d5e6f708192a3b4c
+    """
+    with connected(url) as connection:
+        found = connection.ask(calls.explain_job_execution(execution))
+        reasons = [printable(reason.message) for reason in found.value.reasons]
+        show(as_json, found.json, lambda: Group(status(found.value.status), *reasons))
+
+
 @app.command("cancel")
 def cancel_execution(
     execution: ExecutionId,

@@ -39,6 +39,7 @@ from data_factory.model.resources import (
     Reported,
     Task,
     TaskExecution,
+    Why,
 )
 from data_factory.model.status import MessageType, Severity
 
@@ -247,6 +248,11 @@ def list_task_executions(job_execution_id: str, *, size: int = 100) -> Pages[Tas
     return Pages(
         path=_path("job_executions", job_execution_id, "task_executions"), result=Listing[TaskExecution], size=size
     )
+
+
+def explain_job_execution(job_execution_id: str) -> Call[Why]:
+    """Why a job execution stands where it does: what it waits for, or who is at work on it."""
+    return Call(method="GET", path=_path("job_executions", job_execution_id, "why"), result=Why)
 
 
 # Logs

@@ -151,6 +151,7 @@ class _JobExecutionVerbs:
     cancel = Verb(calls.cancel_job_execution)
     list = Lister(calls.list_job_executions)
     task_executions = Lister(calls.list_task_executions)
+    why = Verb(calls.explain_job_execution)
     log = Verb(calls.create_log)
     logs = Lister(calls.list_logs)
 

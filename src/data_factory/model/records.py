@@ -184,6 +184,39 @@ class LogTallyRecord(Record, frozen=True):
     bytes: int
 
 
+class TaskPollRecord(Record, frozen=True):
+    """When a worker last asked for a task (to within half a minute), and which."""
+
+    task_id: str
+    polled_at: int
+    worker_id: str | None
+
+
+class SlotRecord(Record, frozen=True):
+    """A job execution that has a slot of its pipeline."""
+
+    id: str
+    title: str
+    started_at: int
+
+
+class StandingRecord(Record, frozen=True):
+    """How a task execution that has not ended stands, without its payloads."""
+
+    id: str
+    task_id: str
+    path: str
+    attempt: int
+    status: TaskExecutionStatus
+    worker_id: str | None
+    updated_at: int
+    available_at: int | None
+    started_at: int | None
+    lease_expires_at: int | None
+    timeout_at: int | None
+    progress: str | None
+
+
 class WaitingRecord(Record, frozen=True):
     """One that waits in a queue: a job execution in its pipeline, or a task execution for its task.
 

@@ -12,7 +12,14 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from data_factory.model.definitions import InputOutputKey, JobTask, RetryLogic, TimeoutPolicy
-from data_factory.model.status import JobExecutionStatus, JobStatus, MessageType, Severity, TaskExecutionStatus
+from data_factory.model.status import (
+    JobExecutionStatus,
+    JobStatus,
+    MessageType,
+    ReasonCode,
+    Severity,
+    TaskExecutionStatus,
+)
 
 T = TypeVar("T")
 
@@ -185,6 +192,42 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_fiel
     """What became of each log, in their order."""
 
     results: tuple[LogVerdict, ...]
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """One thing that a job execution waits for, or that goes on: a stable `code`, words for people, and the facts.
+
+    Of a pipeline: its `slots`, which executions are `running` in them and which come `ahead` (the first ten of each),
+    and the `position` in the queue, from 1. Of a task: the attempt and how many there may be. `since` says when it
+    became so, and `until` when it changes by itself.
+    """
+
+    code: ReasonCode
+    message: str
+    pipeline_id: str | None = None
+    slots: int | None = None
+    position: int | None = None
+    running: tuple[str, ...] = ()
+    ahead: tuple[str, ...] = ()
+    task_reference_name: str | None = None
+    task_execution_id: str | None = None
+    task_id: str | None = None
+    task_key: str | None = None
+    attempt: int | None = None
+    attempts: int | None = None
+    worker_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    last_polled_at: datetime | None = None
+
+
+class Why(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="object", tag="why"):
+    """Why a job execution stands where it does: all in a few words, and reason by reason."""
+
+    job_execution_id: str
+    status: JobExecutionStatus
+    message: str
+    reasons: tuple[Reason, ...]
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

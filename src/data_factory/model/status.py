@@ -27,6 +27,18 @@ TaskExecutionStatus = Literal[
 ReportStatus = Literal["COMPLETED", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "IN_PROGRESS", "SCHEDULED"]
 """What a worker may say of an execution that it holds. `IN_PROGRESS` is the heartbeat; `SCHEDULED` hands it back."""
 
+ReasonCode = Literal[
+    "waiting_for_slot",
+    "waiting_for_worker",
+    "no_worker",
+    "waiting_for_retry",
+    "limit_reached",
+    "running",
+    "going_on",
+    "ended",
+]
+"""Why a job execution stands where it does."""
+
 Severity = Literal["info", "warning", "error"]
 """How bad it is what a log tells, from the least."""
 

@@ -10,19 +10,24 @@ from typing import Any
 from data_factory.model.errors import DataFactoryError, NotFound, Unavailable
 from data_factory.model.records import JobExecutionRecord, LogRecord, TaskExecutionRecord
 from data_factory.model.status import JOB_EXECUTION_ENDED, Severity
+from data_factory.service.clock import Clock
 from data_factory.service.commands import Cancel, Claim, Launch, Report, WriteLogs
 from data_factory.service.dispatcher import Dispatcher
 from data_factory.service.logbook import Kept
 from data_factory.service.paging import Part, read_within_bounds
+from data_factory.service.polls import Polls
 from data_factory.service.waiting_room import Presence, WaitingRoom
+from data_factory.service.why import Cause, Facts, explain, facts_of
 from data_factory.store.promises import Reads, Store
 
 
 class Executions:
     """Job executions and task executions."""
 
-    def __init__(self, store: Store, dispatcher: Dispatcher, room: WaitingRoom) -> None:
+    def __init__(self, store: Store, dispatcher: Dispatcher, room: WaitingRoom, polls: Polls, clock: Clock) -> None:
         self._store = store
+        self._polls = polls
+        self._clock = clock
         self._dispatcher = dispatcher
         self._room = room
 
@@ -44,6 +49,12 @@ class Executions:
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + wait
+        taken = await self._claim(claim, deadline, presence)
+        self._polls.note(claim.task_ids, claim.worker_id)  # afterwards: the tasks are there
+        return taken
+
+    async def _claim(self, claim: Claim, deadline: float, presence: Presence) -> list[TaskExecutionRecord]:
+        clock = asyncio.get_running_loop().time
         with self._room.enter(claim.task_ids) as waiter:
             presence.attach(waiter)
             while True:
@@ -108,6 +119,22 @@ class Executions:
                 woken = await waiter.wait(left) and not (presence is not None and presence.gone)
                 execution = await self._job_execution(account_id, id)
             return execution
+
+    async def why(self, account_id: str, id: str) -> tuple[JobExecutionRecord, list[Cause]]:
+        """A job execution, and why it stands where it does.
+
+        Raises:
+            NotFound: there is none.
+        """
+
+        async def work(reads: Reads) -> Facts | None:
+            execution = await reads.job_execution(account_id, id)
+            return None if execution is None else await facts_of(reads, execution)
+
+        facts = await self._store.read(work)
+        if facts is None:
+            raise NotFound(f"There is no job execution {id!r} in this account.")
+        return facts.execution, explain(facts, self._clock())
 
     async def write_logs(self, account_id: str, logs: Sequence[LogRecord]) -> list[Kept | DataFactoryError]:
         """Tell something of job executions; what became of each log. One that is refused does not hinder the others."""

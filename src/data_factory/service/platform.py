@@ -18,6 +18,7 @@ from data_factory.service.graphs import Graphs
 from data_factory.service.health import Health
 from data_factory.service.keys import Keep, Keys
 from data_factory.service.membership import Membership
+from data_factory.service.polls import Polls
 from data_factory.service.timers import Timers
 from data_factory.service.waiting_room import WaitingRoom
 from data_factory.store.promises import Reads, Store
@@ -48,7 +49,8 @@ class Platform:
         graphs = Graphs()
         self.dispatcher = Dispatcher(store, clock, self.new_id, self._tell, graphs)
         self.timers = Timers(store, self.dispatcher, clock)
-        self.executions = Executions(store, self.dispatcher, self.room)
+        self.polls = Polls(store, clock)
+        self.executions = Executions(store, self.dispatcher, self.room, self.polls, clock)
         self.catalog = Catalog(store, self.dispatcher, graphs, clock, self.new_id)
         self.keys = Keys(store, clock, self.new_id)
         self.health = Health(store, self.dispatcher)
@@ -67,6 +69,7 @@ class Platform:
     async def stop(self) -> None:
         """Finish what was asked, and close the store. Whoever still waits is answered."""
         await self.timers.stop()
+        await self.polls.stop()
         for filling in self._filling:  # the next start fills what this leaves
             filling.cancel()
         await self.dispatcher.stop()

@@ -22,7 +22,10 @@ from data_factory.model.records import (
     LogRecord,
     LogTallyRecord,
     PipelineRecord,
+    SlotRecord,
+    StandingRecord,
     TaskExecutionRecord,
+    TaskPollRecord,
     TaskRecord,
     WaitingRecord,
 )
@@ -121,6 +124,26 @@ class Reads(Protocol):
         """What was told of a job execution in these severities, oldest first."""
         ...
 
+    async def pending_before(self, job_execution_id: str, pipeline_id: str, limit: int) -> list[str]:
+        """The ids of those that wait in a pipeline and come before this one, the first of them first."""
+        ...
+
+    async def in_slots(self, pipeline_id: str, limit: int) -> list[SlotRecord]:
+        """Those that run in a pipeline."""
+        ...
+
+    async def standing_of_job(self, job_execution_id: str, limit: int) -> list[StandingRecord]:
+        """The task executions of a job execution that have not ended."""
+        ...
+
+    async def in_progress_counts(self, task_ids: Iterable[str]) -> dict[str, int]:
+        """How many executions of each task are held by workers, counted from the rows."""
+        ...
+
+    async def task_polls(self, task_ids: Iterable[str]) -> list[TaskPollRecord]:
+        """When a worker last asked for each of these tasks, as far as one has."""
+        ...
+
     async def waiting_pipelines(self) -> list[str]:
         """The ids of the pipelines in which something waits for a slot."""
         ...
@@ -212,8 +235,7 @@ class Transaction(Reads, Protocol):
         ...
 
     async def in_progress_counts(self, task_ids: Iterable[str]) -> dict[str, int]:
-        """How many executions of each task are held by workers, counted from the rows. Until the transaction ends,
-        nobody else counts them."""
+        """As in `Reads`; until the transaction ends, nobody else counts them."""
         ...
 
     async def due_task_executions(self, now: int, limit: int) -> list[TaskExecutionRecord]: ...
@@ -236,6 +258,10 @@ class Transaction(Reads, Protocol):
 
     async def insert_logs(self, logs: Sequence[LogRecord], more: Sequence[LogTallyRecord]) -> None:
         """Keep these, and count them: `more` has, in the order of the ids, what is to be added to each tally."""
+        ...
+
+    async def note_polls(self, polls: Sequence[TaskPollRecord]) -> None:
+        """Workers have asked for these tasks, which come in the order of their ids."""
         ...
 
     async def insert_idempotency_keys(self, rows: Sequence[IdempotencyRecord], forget_before: int) -> None:

@@ -18,7 +18,10 @@ from data_factory.model.records import (
     JobVersionRecord,
     LogRecord,
     PipelineRecord,
+    SlotRecord,
+    StandingRecord,
     TaskExecutionRecord,
+    TaskPollRecord,
     TaskRecord,
 )
 from data_factory.model.status import Severity
@@ -65,6 +68,9 @@ class PostgresqlReads:
 
     async def _listed(self, record: type[R], name: str, part: Slice, **values: Any) -> list[R]:
         return await self._all(record, name, cursor=part.cursor, offset=part.offset, limit=part.limit, **values)
+
+    async def _counts(self, name: str, **values: Any) -> dict[str, int]:
+        return {row[0]: row[1] for row in await self._fetch(name, **values)}
 
     async def _names(self, name: str, **values: Any) -> list[str]:
         return [row[0] for row in await self._fetch(name, **values)]
@@ -153,6 +159,24 @@ class PostgresqlReads:
 
     async def waiting_pipelines(self) -> list[str]:
         return await self._names("waiting_pipelines")
+
+    # -- why it waits
+
+    async def pending_before(self, job_execution_id: str, pipeline_id: str, limit: int) -> list[str]:
+        values = {"job_execution_id": job_execution_id, "pipeline_id": pipeline_id, "limit": limit}
+        return await self._names("pending_before", **values)
+
+    async def in_slots(self, pipeline_id: str, limit: int) -> list[SlotRecord]:
+        return await self._all(SlotRecord, "in_slots", pipeline_id=pipeline_id, limit=limit)
+
+    async def standing_of_job(self, job_execution_id: str, limit: int) -> list[StandingRecord]:
+        return await self._all(StandingRecord, "standing_of_job", job_execution_id=job_execution_id, limit=limit)
+
+    async def in_progress_counts(self, task_ids: Iterable[str]) -> dict[str, int]:
+        return await self._counts("in_progress_counts", task_ids=texts(task_ids))
+
+    async def task_polls(self, task_ids: Iterable[str]) -> list[TaskPollRecord]:
+        return await self._all(TaskPollRecord, "task_polls", task_ids=texts(task_ids))
 
     # -- timers and idempotency keys
 

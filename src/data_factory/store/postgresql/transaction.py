@@ -26,6 +26,7 @@ from data_factory.model.records import (
     LogTallyRecord,
     PipelineRecord,
     TaskExecutionRecord,
+    TaskPollRecord,
     TaskRecord,
     WaitingRecord,
 )
@@ -63,9 +64,6 @@ class PostgresqlTransaction(PostgresqlReads):
     async def _update_all(self, name: str, rows: Sequence[msgspec.Struct], **expected: list[Any]) -> None:
         if rows:
             _expect(len(rows), await self._execute(name, **_arrays(rows), **expected))
-
-    async def _counts(self, name: str, **values: Any) -> dict[str, int]:
-        return {row[0]: row[1] for row in await self._fetch(name, **values)}
 
     async def seal(self, writer: str, number: int, lines: Sequence[str]) -> None:
         """End with what the other processes are told, and with the number of this commit."""
@@ -181,7 +179,7 @@ class PostgresqlTransaction(PostgresqlReads):
     async def in_progress_counts(self, task_ids: Iterable[str]) -> dict[str, int]:
         ids = texts(task_ids)
         await self._fetch("hold_tasks", task_ids=ids)
-        return await self._counts("in_progress_counts", task_ids=ids)
+        return await super().in_progress_counts(ids)
 
     async def due_task_executions(self, now: int, limit: int) -> list[TaskExecutionRecord]:
         return await self._all(TaskExecutionRecord, "due_task_executions", now=now, limit=limit)
@@ -198,6 +196,11 @@ class PostgresqlTransaction(PostgresqlReads):
             "expected_lease": [old.lease for old, _ in rows],
         }
         await self._update_all("update_task_executions", [new for _, new in rows], **expected)
+
+    # -- polls
+
+    async def note_polls(self, polls: Sequence[TaskPollRecord]) -> None:
+        await self._insert_all("note_polls", polls)
 
     # -- logs
 

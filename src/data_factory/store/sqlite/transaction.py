@@ -24,7 +24,10 @@ from data_factory.model.records import (
     LogRecord,
     LogTallyRecord,
     PipelineRecord,
+    SlotRecord,
+    StandingRecord,
     TaskExecutionRecord,
+    TaskPollRecord,
     TaskRecord,
     WaitingRecord,
 )
@@ -284,6 +287,24 @@ class SqliteTransaction:
         changed = [new for _, new in rows]
         expected = [old.status for old, _ in rows], [old.lease for old, _ in rows]
         _expect(len(rows), self._execute_all("update_task_executions", changed, *expected))
+
+    # -- why it waits
+
+    async def pending_before(self, job_execution_id: str, pipeline_id: str, limit: int) -> list[str]:
+        values = {"job_execution_id": job_execution_id, "pipeline_id": pipeline_id, "limit": limit}
+        return [id for (id,) in self._execute("pending_before", **values)]
+
+    async def in_slots(self, pipeline_id: str, limit: int) -> list[SlotRecord]:
+        return self._all(SlotRecord, "in_slots", pipeline_id=pipeline_id, limit=limit)
+
+    async def standing_of_job(self, job_execution_id: str, limit: int) -> list[StandingRecord]:
+        return self._all(StandingRecord, "standing_of_job", job_execution_id=job_execution_id, limit=limit)
+
+    async def task_polls(self, task_ids: Iterable[str]) -> list[TaskPollRecord]:
+        return self._all(TaskPollRecord, "task_polls", task_ids=_array(task_ids))
+
+    async def note_polls(self, polls: Sequence[TaskPollRecord]) -> None:
+        self._execute_all("note_polls", polls)
 
     # -- logs
 

@@ -157,6 +157,13 @@ CREATE INDEX task_executions_claimable ON task_executions (task_id, seq)
 CREATE INDEX task_executions_claimed ON task_executions (task_id, claim_id) WHERE status = 'IN_PROGRESS';
 CREATE INDEX task_executions_timer ON task_executions (timer_at) WHERE timer_at IS NOT NULL;
 
+-- When a worker last asked for each task.
+CREATE TABLE task_polls (
+    task_id    text COLLATE "C" PRIMARY KEY,
+    polled_at  bigint NOT NULL,
+    worker_id  text
+);
+
 -- What tasks tell of their job executions.
 CREATE TABLE logs (
     seq               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

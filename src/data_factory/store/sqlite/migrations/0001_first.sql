@@ -155,6 +155,13 @@ CREATE INDEX task_executions_claimable ON task_executions (task_id, seq)
 CREATE INDEX task_executions_claimed ON task_executions (task_id, claim_id) WHERE status = 'IN_PROGRESS';
 CREATE INDEX task_executions_timer ON task_executions (timer_at) WHERE timer_at IS NOT NULL;
 
+-- When a worker last asked for each task.
+CREATE TABLE task_polls (
+    task_id    TEXT PRIMARY KEY,
+    polled_at  INTEGER NOT NULL,
+    worker_id  TEXT
+) STRICT, WITHOUT ROWID;
+
 -- What tasks tell of their job executions.
 CREATE TABLE logs (
     seq               INTEGER PRIMARY KEY,
