@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 EVERY_MS: Final = 30_000
 """How often at most it is written down that a task is asked for."""
 
-SOON_S: Final = 0.5
+SOON_S: Final = 0.1
 """What is noted within this is written together."""
 
 
