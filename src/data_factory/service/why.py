@@ -155,7 +155,9 @@ def _between(execution: JobExecutionRecord) -> Cause:
 
 def _tasks(facts: Facts, now: int) -> Iterator[Cause]:
     for one in facts.standing:
-        task = facts.tasks[one.task_id]
+        task = facts.tasks.get(one.task_id)
+        if task is None:  # no task of a worker, but what is around some
+            continue
         about: dict[str, Any] = {
             "task_reference_name": one.path,
             "task_execution_id": one.id,
