@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks.machine import describe
 from benchmarks.measures import LONG, MEASURES
-from benchmarks.measuring import Scale, said_of, take, typed
+from benchmarks.measuring import Scale, end_in_order, said_of, take, typed
 from benchmarks.place import STORES, StoreName, opened
 from benchmarks.report import PAGE, Results, show, write_page
 
@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--where", type=Path, default=Path(".benchmarks"), help="where the data goes: on a real disk")
     parser.add_argument("--store", choices=[*STORES, "both"], default="both", help="where it is kept (both)")
     asked = parser.parse_args()
+    end_in_order()
     unknown = set(asked.measures) - MEASURES.keys()
     if unknown:
         parser.error(f"there is no measure {', '.join(sorted(unknown))}")

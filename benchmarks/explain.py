@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.big import Marks, big
-from benchmarks.measuring import Scale
+from benchmarks.measuring import Scale, end_in_order
 from benchmarks.place import opened
 from data_factory.model.ids import IdMaker
 from data_factory.model.records import TaskExecutionRecord
@@ -169,6 +169,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=Scale().rows, help="how many executions of each kind (1,000,000)")
     parser.add_argument("--where", type=Path, default=Path(".benchmarks"), help="where the data is")
     asked = parser.parse_args()
+    end_in_order()
     with opened(asked.where, "postgresql") as place:
         data, marks = big(place, asked.rows)
         plans = uvloop.run(explain(data.url, marks))

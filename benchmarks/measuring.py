@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import inspect
 import shlex
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from types import FrameType
+from typing import NoReturn
 
 import msgspec
 from rich.console import Console
@@ -79,6 +83,15 @@ def take(
         progress.print(f"{name}: run {run + 1} of {runs}", highlight=False)
         found.append(measure())
     return Measured(name, what, command, at, machine, found, left_out)
+
+
+def end_in_order() -> None:
+    """From now on, SIGTERM ends what was started before it ends this process, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def said_of(measure: Callable[..., object]) -> str:

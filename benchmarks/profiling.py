@@ -20,7 +20,7 @@ import msgspec
 import uvloop
 from rich.console import Console
 
-from benchmarks.measuring import metered
+from benchmarks.measuring import end_in_order, metered
 from benchmarks.place import STORES, Place, StoreName, opened
 from benchmarks.report import markdown_table
 from benchmarks.scene import Scene, drive, prepare
@@ -158,6 +158,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=20, help="how long it is sampled (20)")
     parser.add_argument("--where", type=Path, default=Path(".benchmarks"), help="where the data goes: on a real disk")
     asked = parser.parse_args()
+    end_in_order()
     console = Console(width=max(Console().width, 120))
     stores: tuple[StoreName, ...] = STORES if asked.store == "both" else (asked.store,)
     for store in stores:

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sqlite3
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
-from typing import Final, NoReturn
+from typing import Final
 
 import msgspec
 from rich.console import Console
 
 from benchmarks.machine import describe
-from benchmarks.measuring import typed
+from benchmarks.measuring import end_in_order, typed
 from benchmarks.peers.celery import CELERY
 from benchmarks.peers.dbos import DBOS
 from benchmarks.peers.measures import QUICK, Seconds
@@ -49,7 +47,7 @@ def main() -> None:
     names = {OURS.name, *asked.only.split(",")}
     if unknown := names - PEERS.keys():
         parser.error(f"there is no peer {', '.join(sorted(unknown))}")
-    signal.signal(signal.SIGTERM, _stop)
+    end_in_order()
     progress = Console(stderr=True)
     peers = [peer for name, peer in PEERS.items() if name in names]
     at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -73,11 +71,6 @@ def main() -> None:
     else:
         show(Console(width=max(Console().width, 160)), "peers", measured)
     progress.print(f"written: {page}", highlight=False)
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """End what was started, before ending."""
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

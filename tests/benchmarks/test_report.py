@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from benchmarks import __main__ as command
 from benchmarks.figures import Figure, Goal
 from benchmarks.report import Measured, Results, page, show
 
@@ -85,26 +83,3 @@ def test_a_table_is_printed_for_each_measure(results: Results) -> None:
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert "one of the tests" in printed
     assert printed.index("speed") < printed.index("NOT REACHED") < printed.index("size")
-
-
-def test_the_command_measures_prints_keeps_and_writes_the_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    asked = ["latency", "--quick", "--runs", "2", "--store", "sqlite", "--where", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", ["benchmarks", *asked])
-    command.main()
-    assert "create to worker, p50" in capsys.readouterr().out
-    (kept,) = Results(tmp_path / "quick" / "results").read("sqlite")
-    assert len(kept.runs) == 2
-    text = (tmp_path / "quick" / "benchmarks.md").read_text(encoding="utf-8")
-    assert f'By `make bench ARGS="{" ".join(asked)}"`' in text
-    assert "### Latency" in text
-
-
-def test_a_measure_that_is_not_there_is_refused(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "speed"])
-    with pytest.raises(SystemExit):
-        command.main()
-    assert "there is no measure speed" in capsys.readouterr().err
