@@ -38,6 +38,12 @@ def worker(
             envvar="DATA_FACTORY_DASK", metavar="ADDRESS", help="Run the tasks on this Dask scheduler's cluster."
         ),
     ] = None,
+    health_port: Annotated[
+        int | None,
+        typer.Option(
+            envvar="DATA_FACTORY_HEALTH_PORT", min=1, max=65_535, help="Tell /healthz and /metrics on this port."
+        ),
+    ] = None,
     log_format: Annotated[
         LogFormat, typer.Option(envvar="DATA_FACTORY_LOG_FORMAT", help="How the log is written, on standard error.")
     ] = LogFormat.TEXT,
@@ -66,6 +72,7 @@ def worker(
                 token=settings.token or key_of(settings.base_url),
                 concurrency=concurrency or (1 if cluster is None else cluster.threads),
                 grace=grace,
+                health_port=health_port,
                 executor=None if cluster is None else cluster.executor,
             )
         except DataFactoryError as error:

@@ -148,7 +148,7 @@ class Batched:
         self._open_claim = call
         claimed: Sequence[TaskExecution] = ()
         try:
-            claimed = (await self._line.ask(plan)).data
+            claimed = (await self._line.ask(plan, watch=self._runner.vitals.polled)).data
             self._open_claim = None
         except ApiError:
             self._open_claim = None

@@ -49,11 +49,12 @@ class Line:
         urgent: bool = True,
         owed: Callable[[], int] = int,
         tries_if_broken: float = math.inf,
+        watch: Callable[[bool], None] | None = None,
     ) -> T:
         """The result of a plan, made anew for each try, repeated with jittered back-off until the server has answered.
 
         Raises the `ApiError` of a definitive refusal (4xx), and `KeyRefused` for 401 and 403. A 500 is raised too,
-        after `tries_if_broken`.
+        after `tries_if_broken`. `watch` is told of each try whether it was answered.
         """
         failures = broken = 0
         while True:
@@ -67,27 +68,31 @@ class Line:
                 ) from error
             except ApiError as error:
                 if is_definitive(error):
-                    self._answered()
+                    self._answered(watch)
                     raise
                 broken += is_broken(error)
                 if broken >= tries_if_broken:
                     raise
                 pause = max(self._backoff.pause(failures), error.retry_after or 0.0)
-                self._unanswered(error)
+                self._unanswered(error, watch)
                 if isinstance(error, RateLimited):
                     self.pace.pause(pause)
             else:
-                self._answered()
+                self._answered(watch)
                 return result
             failures += 1
             await self._clock.sleep(pause)
 
-    def _unanswered(self, error: ApiError) -> None:
+    def _unanswered(self, error: ApiError, watch: Callable[[bool], None] | None) -> None:
+        if watch is not None:
+            watch(False)
         self._failures += 1
         if self._failures == 1:
             logger.warning("%s; trying again until it answers", error.message, extra={"event": "server.unanswered"})
 
-    def _answered(self) -> None:
+    def _answered(self, watch: Callable[[bool], None] | None) -> None:
+        if watch is not None:
+            watch(True)
         if self._failures:
             extra = {"event": "server.answered", "failures": self._failures}
             logger.info("%s answers again, after %d failures", self.client.base_url, self._failures, extra=extra)

@@ -21,6 +21,7 @@ from data_factory.worker.progress import Notes
 from data_factory.worker.room import Room
 from data_factory.worker.run import OpenFiles, Run
 from data_factory.worker.threads import Threads
+from data_factory.worker.vitals import Vitals
 from data_factory.worker.workdir import WorkDirectories, remove
 
 logger = logging.getLogger("data_factory.worker")
@@ -36,7 +37,11 @@ async def _saved_in(execution: TaskExecution) -> dict[str, Any]:
 class Runner:
     """The runs of a worker. A run holds its room from its claim until `settle`, whatever happens in between."""
 
-    def __init__(self, room: Room, clock: Clock, open_files: OpenFiles | None = None) -> None:
+    def __init__(
+        self, room: Room, clock: Clock, open_files: OpenFiles | None = None, vitals: Vitals | None = None
+    ) -> None:
+        self.vitals = vitals or Vitals()
+        self.vitals.slots = room.total
         self.room = room
         self.runs: dict[str, Run] = {}
         self.accepting = True
@@ -68,6 +73,7 @@ class Runner:
             return
         run = Run(execution, handler, self._clock.now(), Notes(self._on_note), self._open_files)
         self.runs[execution.id] = run
+        self.vitals.running = len(self.runs)
         self._idle.clear()
         if not (self.accepting or late):
             self._end(run, HandedBack())
@@ -87,6 +93,7 @@ class Runner:
         if run.dropped or run.outcome is not None:
             return
         run.drop()
+        self.vitals.dropped(run.handler.task_key)
         facts = run.facts("task_execution.dropped")
         logger.warning("%s: told to stop, and its result will be dropped: %s", run.name, reason, extra=facts)
 
@@ -105,6 +112,7 @@ class Runner:
         """The run is done with: reported, refused or dropped. Its room is free."""
         if self.runs.get(run.id) is run:
             del self.runs[run.id]
+            self.vitals.running = len(self.runs)
             self.room.leave(run.execution.task_id)
             if not self.runs:
                 self._idle.set()
@@ -206,6 +214,7 @@ class Runner:
             self.settle(run)
             return
         run.outcome = outcome
+        self.vitals.ended(run.handler.task_key, outcome, self._clock.now() - run.started)
         self._tell(run, outcome)
         self.report_again(run)
 

@@ -126,7 +126,8 @@ class Single:
             return calls.poll_task(polled.task.id)
 
         self._turn, self._asked = polled, False
-        asking = self._line.ask(plan, urgent=False, owed=lambda: len(self._runner.runs))
+        watch = self._runner.vitals.polled
+        asking = self._line.ask(plan, urgent=False, owed=lambda: len(self._runner.runs), watch=watch)
         # A task of its own: it is not given up with the loop, as `settle_claim` wants its answer.
         self._polling = asyncio.create_task(asking)
         execution = await asyncio.shield(self._polling)

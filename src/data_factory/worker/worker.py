@@ -39,6 +39,8 @@ from data_factory.worker.roster import assign_ids, find_tasks
 from data_factory.worker.runner import Runner
 from data_factory.worker.single import Single
 from data_factory.worker.task import Middleware, Tasks, declarations_of
+from data_factory.worker.vitals import Vitals
+from data_factory.worker.watch import watched
 
 T = TypeVar("T")
 
@@ -78,6 +80,7 @@ class Worker:
         lease_seconds: int = 60,
         wait_seconds: int = 20,
         name: str | None = None,
+        health_port: int | None = None,
         executor: Executor | None = None,
         middleware: Iterable[Middleware] = (),
         clock: Clock | None = None,
@@ -98,6 +101,8 @@ class Worker:
             raise UsageError("there is no API key: set API_ACCESS_TOKEN in the environment or in .env")
         self._concurrency = concurrency
         self._grace = grace
+        self._health_port = health_port
+        self._vitals = Vitals()
         self._lease_seconds = lease_seconds
         self._wait_seconds = wait_seconds
         self._name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
@@ -128,7 +133,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         client = self._given_client or self._make_client()
         try:
-            async with Dependencies() as dependencies:
+            async with watched(self._vitals, self._health_port), Dependencies() as dependencies:
                 await self._work(Line(client, self._clock, self._backoff, Pace(self._clock)), dependencies)
         except _Stopped:
             logger.info("stopped before it had begun", extra={"event": "worker.stopped"})
@@ -149,7 +154,9 @@ class Worker:
             await self._unless_stopped(handler.open(dependencies))
         limits = {id: Limit(one.declaration.concurrency, one.declaration.rate) for id, (_, one) in found.items()}
         room = Room(self._concurrency, found, self._clock, limits)
-        runner = self._runner = Runner(room, self._clock, partial(self._open_files, line, asyncio.get_running_loop()))
+        runner = self._runner = Runner(
+            room, self._clock, partial(self._open_files, line, asyncio.get_running_loop()), self._vitals
+        )
         try:
             await self._run_tasks(line, runner, found)
         except BaseException:
