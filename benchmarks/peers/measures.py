@@ -44,6 +44,7 @@ class Pace(msgspec.Struct, frozen=True):
 def sweep(system: System, stage: Stage, seconds: Seconds) -> Pace:
     """Try each number of creates at a time; the best of them. The first look also warms up."""
     pace = _first_look(system.in_flight[0], stage)
+    stage.data.settle()
     found = []
     for in_flight in system.in_flight:
         pace = _tried(stage, Pace(in_flight, pace.per_second), seconds.sweep)
@@ -54,6 +55,7 @@ def sweep(system: System, stage: Stage, seconds: Seconds) -> Pace:
 def measure(system: System, stage: Stage, pace: Pace, seconds: Seconds) -> dict[Measure, list[Figure]]:
     """All that can be measured of a system on a fresh stage, after a warm-up."""
     _tried(stage, pace, seconds.throughput / 4)
+    stage.data.settle()
     take: dict[Measure, Callable[[str, Stage, Pace, Seconds], list[Figure]]] = {
         "throughput": _throughput,
         "latency": _latency,
@@ -91,8 +93,13 @@ def _latency(system: str, stage: Stage, pace: Pace, seconds: Seconds) -> list[Fi
 
 def _chain(system: str, stage: Stage, pace: Pace, seconds: Seconds) -> list[Figure]:
     patience = _patience(seconds.chain + STEPS / pace.per_second)
+    before = stage.cpu()
     took = _driver(stage).ask("chain", patience, steps=STEPS, seconds=seconds.chain)
-    return [Figure("a step", statistics.median(took) / STEPS * 1e3, "ms", system=system)]
+    used = sum(stage.cpu().values()) - sum(before.values())
+    return [
+        Figure("a step", statistics.median(took) / STEPS * 1e3, "ms", system=system),
+        Figure("CPU of all processes", used / len(took) / STEPS * 1e6, "µs a step", system=system),
+    ]
 
 
 def _first_look(in_flight: int, stage: Stage) -> Pace:
