@@ -38,6 +38,10 @@ def worker(
             envvar="DATA_FACTORY_DASK", metavar="ADDRESS", help="Run the tasks on this Dask scheduler's cluster."
         ),
     ] = None,
+    register: Annotated[
+        bool,
+        typer.Option("--register", envvar="DATA_FACTORY_REGISTER", help="First create or update the tasks."),
+    ] = False,
     health_port: Annotated[
         int | None,
         typer.Option(
@@ -72,6 +76,7 @@ def worker(
                 token=settings.token or key_of(settings.base_url),
                 concurrency=concurrency or (1 if cluster is None else cluster.threads),
                 grace=grace,
+                register=register,
                 health_port=health_port,
                 executor=None if cluster is None else cluster.executor,
             )

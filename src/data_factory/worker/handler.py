@@ -21,7 +21,7 @@ from data_factory.worker.dependencies import Dependencies, needs_of
 from data_factory.worker.endings import Ending
 from data_factory.worker.errors import UsageError
 from data_factory.worker.location import locate
-from data_factory.worker.payload import is_object, named_reader, reader_of, union_without, writer_of
+from data_factory.worker.payload import is_object, named_reader, named_type, reader_of, union_without, writer_of
 from data_factory.worker.progress import Progress
 from data_factory.worker.task import Declaration
 
@@ -168,7 +168,9 @@ class Handler:
         self.input_type = self._object_type(hints.get(self._whole or ""))
         self.output_type = self._object_type(_output_of(hints.get("return")))
         self._read_whole = reader_of(self.input_type)
-        self._read_named = named_reader(self.name, self._named, hints) if self._named else None
+        named = named_type(self.name, self._named, hints) if self._named else None
+        self._read_named = None if named is None else named_reader(named)
+        self.input_types = tuple(kind for kind in (self.input_type, named) if kind is not None)
         self._write = writer_of(self.output_type)
         self._write_part = writer_of(None)
 

@@ -111,18 +111,20 @@ def _read_typed(kind: Any, hidden: frozenset[str], payload: Mapping[str, Any]) -
         raise InputInvalid(explain_msgspec(kind, business, str(error))) from None
 
 
-def named_reader(
-    name: str, parameters: Sequence[Parameter], hints: Mapping[str, Any]
-) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """How to read an input of which each member is one parameter of a function."""
+def named_type(name: str, parameters: Sequence[Parameter], hints: Mapping[str, Any]) -> type[msgspec.Struct]:
+    """The type of an input of which each member is one parameter of a function."""
     for one in parameters:
         shape = inspect.type_info(hints.get(one.name, Any))
         if isinstance(shape, inspect.CustomType) and not pydantic_models.is_model(shape.cls):
             raise UsageError(f"{name}: {one.name} cannot be read from JSON: it is a {shape.cls.__name__}")
     fields = [(one.name, hints.get(one.name, Any), msgspec.field(**_default_of(one))) for one in parameters]
-    kind = msgspec.defstruct(name, fields, kw_only=True)
+    return msgspec.defstruct(name, fields, kw_only=True)
+
+
+def named_reader(kind: type[msgspec.Struct]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """How to read it: the value of each parameter."""
     read = reader_of(kind)
-    names = [one.name for one in parameters]
+    names = kind.__struct_fields__
     return lambda payload: {one: getattr(value, one) for value in (read(payload),) for one in names}
 
 

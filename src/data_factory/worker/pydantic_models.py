@@ -34,6 +34,12 @@ def member_names(kind: Any) -> frozenset[str]:
     return frozenset(names)
 
 
+def json_schema(kind: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The JSON Schema of a model, and the definitions that it refers to."""
+    schema: dict[str, Any] = kind.model_json_schema() if hasattr(kind, "model_json_schema") else {"type": "object"}
+    return schema, schema.pop("$defs", {})
+
+
 def read(kind: Any, payload: Any) -> Any:
     """The model that a JSON value holds, read strictly; raises `NotValid` with every wrong field."""
     try:

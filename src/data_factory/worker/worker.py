@@ -34,6 +34,7 @@ from data_factory.worker.journal import Journal
 from data_factory.worker.line import Line
 from data_factory.worker.masks import secrets_in
 from data_factory.worker.pace import Pace
+from data_factory.worker.registration import register as register_tasks
 from data_factory.worker.room import Limit, Room
 from data_factory.worker.roster import assign_ids, find_tasks
 from data_factory.worker.runner import Runner
@@ -80,6 +81,7 @@ class Worker:
         lease_seconds: int = 60,
         wait_seconds: int = 20,
         name: str | None = None,
+        register: bool = False,
         health_port: int | None = None,
         executor: Executor | None = None,
         middleware: Iterable[Middleware] = (),
@@ -101,6 +103,7 @@ class Worker:
             raise UsageError("there is no API key: set API_ACCESS_TOKEN in the environment or in .env")
         self._concurrency = concurrency
         self._grace = grace
+        self._register = register
         self._health_port = health_port
         self._vitals = Vitals()
         self._lease_seconds = lease_seconds
@@ -149,6 +152,8 @@ class Worker:
             self._loop.call_soon_threadsafe(self._stop.set)
 
     async def _work(self, line: Line, dependencies: Dependencies) -> None:
+        if self._register:
+            await self._unless_stopped(register_tasks(line, self._handlers))
         found = await self._unless_stopped(find_tasks(line, self._handlers))
         for handler in self._handlers:
             await self._unless_stopped(handler.open(dependencies))
