@@ -93,25 +93,27 @@ async def test_a_task_is_created_and_later_only_its_keys_change(
     caplog.set_level(logging.INFO)
     key = "registered-task"
 
+    @task(key)
     def first(power: int) -> dict[str, int]:
         """Two to the power."""
         return {"result": 2**power}
 
+    @task(key)
     def second(power: int, base: int = 2) -> dict[str, int]:
         return {"result": base**power}
 
-    async with running(make_worker(server, task(key)(first), clock=clock, register=True)):
+    async with running(make_worker(server, first, clock=clock, register=True)):
         await begun(caplog)
         made = api.tasks.find(key)
     assert made is not None
     assert (made.description, [one.key for one in made.input_keys]) == ("Two to the power.", ["power"])
     api.tasks.update(made.id, {"key": key, "description": "by hand", "retryCount": 5})
-    async with running(make_worker(server, task(key)(second), clock=clock, register=True)):
+    async with running(make_worker(server, second, clock=clock, register=True)):
         await begun(caplog, 2)
         again = api.tasks.get(made.id)
     assert (again.description, again.retry_count) == ("by hand", 5)
     assert [one.key for one in again.input_keys] == ["power", "base"]
-    async with running(make_worker(server, task(key)(second), clock=clock, register=True)):
+    async with running(make_worker(server, second, clock=clock, register=True)):
         await begun(caplog, 3)
         assert api.tasks.get(made.id) == again
 
