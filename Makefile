@@ -63,7 +63,7 @@ requirements: ## Pin the dependencies of pyproject.toml anew (needs uv; ARGS="--
 	@command -v $(UV) >/dev/null || { echo "make requirements needs uv: pip install uv" >&2; exit 1; }
 	$(PIN) --extra server --group build -o requirements/server.txt $(ARGS)
 	$(PIN) --extra server --group build --group dev -c requirements/server.txt -o requirements/dev.txt $(ARGS)
-	@for peer in benchmarks/peers/requirements/*.in; do \
+	@set -e; for peer in benchmarks/peers/requirements/*.in; do \
 		UV_CUSTOM_COMPILE_COMMAND="make requirements" $(UV) pip compile --quiet $$peer $(PINNED) -o $${peer%.in}.txt $(ARGS); \
 	done
 

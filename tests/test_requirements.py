@@ -13,11 +13,16 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["server"]]
+PEERS = ROOT / "benchmarks" / "peers" / "requirements"
 GROUPS = PROJECT["dependency-groups"]
 
 
 def pinned(name: str) -> dict[str, str]:
-    lines = re.findall(r"^([\w.-]+)==([\w.!+]+)", (ROOT / "requirements" / name).read_text(), re.MULTILINE)
+    return pinned_in(ROOT / "requirements" / name)
+
+
+def pinned_in(path: Path) -> dict[str, str]:
+    lines = re.findall(r"^([\w.-]+)==([\w.!+]+)", path.read_text(), re.MULTILINE)
     return {canonicalize_name(package): version for package, version in lines}
 
 
@@ -36,13 +41,24 @@ def test_every_dependency_is_pinned_at_a_version_that_is_allowed(name: str, decl
         assert version in requirement.specifier, f"{requirement} is pinned at {version}: run `make requirements`"
 
 
+@pytest.mark.parametrize("path", sorted(PEERS.glob("*.in")), ids=lambda path: path.stem)
+def test_what_a_peer_is_made_of_is_pinned_as_it_is_named(path: Path) -> None:
+    versions = pinned_in(path.with_suffix(".txt"))
+    for line in re.findall(r"^[^#\n].*$", path.read_text(), re.MULTILINE):
+        requirement = Requirement(line)
+        assert versions[canonicalize_name(requirement.name)] in requirement.specifier
+
+
 def test_development_runs_what_the_server_runs() -> None:
     assert pinned("server.txt").items() <= pinned("dev.txt").items()
 
 
-@pytest.mark.parametrize("name", ["server.txt", "dev.txt"])
-def test_what_is_pinned_has_hashes_and_names_no_place(name: str) -> None:
-    text = (ROOT / "requirements" / name).read_text()
+PINNED = [ROOT / "requirements" / "server.txt", ROOT / "requirements" / "dev.txt", *sorted(PEERS.glob("*.txt"))]
+
+
+@pytest.mark.parametrize("path", PINNED, ids=lambda path: path.stem)
+def test_what_is_pinned_has_hashes_and_names_no_place(path: Path) -> None:
+    text = path.read_text()
     assert not re.search(r"://|^\s*-", re.sub(r"^    --hash=sha256:[0-9a-f]{64}.*$", "", text, flags=re.MULTILINE))
     unhashed = re.findall(r"^[\w.-]+==[^\\\n]*$", text, re.MULTILINE)
     assert not unhashed

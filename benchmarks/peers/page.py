@@ -38,7 +38,7 @@ that it does: less than ours is asked."""
 
 CHAIN: Final = f"One job of {STEPS} steps one after the other, nothing else going on; the time of the job by its steps."
 
-SEE: Final = "what is said of each system above, under throughput."
+SEE: Final = "what is said of each system under throughput."
 
 
 def tables(
