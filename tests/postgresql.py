@@ -112,10 +112,33 @@ class PostgresServer:
             self._process.wait(60)
             self._process = None
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """A time in which none of its processes does anything; the system still takes connections and bytes for it."""
+        pids = self.pids
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+    @property
+    def pids(self) -> list[int]:
+        """Its processes; the first one makes the others."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii")
+        return [self.pid, *map(int, children.split())]
+
     @property
     def log(self) -> str:
         """All that it has logged."""
         return (self.directory / "log").read_text(errors="replace")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is: it ends by itself when it can write its log no more."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:

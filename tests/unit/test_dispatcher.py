@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from data_factory.model.errors import DataFactoryError, NotFound, OutcomeUnknown, Unavailable
-from data_factory.model.records import JobRecord
+from data_factory.model.records import JobRecord, TaskExecutionRecord
 from data_factory.service import dispatcher as dispatching
 from data_factory.service import health
 from data_factory.service.batch import Effects
@@ -246,6 +246,26 @@ async def test_who_waits_behind_a_batch_that_hangs_is_told_so_and_nothing_of_the
     runs = await here.platform.executions.job_executions(here.account_id, Part())
     assert [run.status for run in runs] == ["PENDING", "RUNNING"]
     assert runs[0].id == again.id
+
+
+@pytest.mark.parametrize("asked_again", [False, True])
+async def test_what_was_claimed_for_one_who_was_told_that_nobody_knows_is_handed_back(
+    here: Factory, silent: Silent, waiting: Dispatcher, job: JobRecord, asked_again: bool
+) -> None:
+    """Unless they have asked again, and have it."""
+    await waiting.submit(here.launch(job))
+    [work] = await here.platform.catalog.tasks(here.account_id, Part())
+    claim = here.claim(work, claim_id="request")
+    silent.speaks.clear()
+    with pytest.raises(OutcomeUnknown):
+        await waiting.submit(claim)
+    silent.speaks.set()
+    again = claim if asked_again else here.claim(work)
+    held: list[TaskExecutionRecord] = []
+    while not held:
+        held = await waiting.submit(again)
+    await waiting.stop()
+    assert (await waiting.submit(here.report(held[0]))).status == "COMPLETED"
 
 
 async def test_a_store_that_answers_late_but_in_time_has_refused_nobody_it_took(

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from data_factory.model.errors import NotFound
+from data_factory.service.batch import Effects
 from data_factory.service.commands import Cancel
 from data_factory.service.waiting_room import Presence
 from tests.factory import LONG, Factory, factory
@@ -103,7 +104,7 @@ async def test_who_was_called_and_has_gone_leaves_it_to_the_next(here: Factory) 
     assert len(await stays) == 1
 
 
-async def test_what_was_taken_for_one_who_has_gone_is_handed_back(here: Factory) -> None:
+async def test_nothing_is_taken_for_one_who_has_gone(here: Factory) -> None:
     work = await here.task()
     presence = Presence()
     gone = here.polls(work, presence=presence)
@@ -114,6 +115,35 @@ async def test_what_was_taken_for_one_who_has_gone_is_handed_back(here: Factory)
     assert await gone == []
     (given,) = await stays
     assert given.attempt == 1
+
+
+async def test_what_was_taken_for_one_who_goes_meanwhile_is_handed_back(here: Factory) -> None:
+    work = await here.task()
+    await here.launches(await here.job(step("first", work)))
+    presence = Presence()
+    tell = here.platform.dispatcher._on_effects
+
+    def leave(effects: Effects) -> None:
+        presence.gone = True
+        here.platform.dispatcher._on_effects = tell
+        tell(effects)
+
+    here.platform.dispatcher._on_effects = leave
+    assert await here.polls(work, presence=presence) == []
+    (given,) = await here.polls(work)
+    assert given.attempt == 1
+
+
+async def test_who_has_gone_and_asked_again_keeps_what_they_were_given(here: Factory) -> None:
+    """The first request was held up, and the client asked again elsewhere: it is at work on it by now."""
+    work = await here.task()
+    await here.launches(await here.job(step("first", work)))
+    claim = here.claim(work, claim_id="request")
+    (held,) = await here.platform.executions.claim(claim, LONG, Presence())
+    presence = Presence()
+    presence.gone = True
+    assert await here.platform.executions.claim(claim, LONG, presence) == []
+    assert (await here.platform.executions.report(here.report(held))).status == "COMPLETED"
 
 
 async def test_a_place_under_the_limit_goes_to_one_who_waits(here: Factory) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.api.factory import Factory
-from tests.crash.load import Ledger, Load
-from tests.crash.test_kill import check, publish
+from tests.faults.load import Ledger, Load
+from tests.faults.work import check, publish
 from tests.postgresql import Database
 from tests.running import COMMAND, Server
 from tests.upgrade.next_version import VERSION

@@ -44,6 +44,16 @@ def server(
     ] = 8080,
     data_dir: DataDir = Path(".data-factory"),
     database: Database = None,
+    database_timeout: Annotated[
+        float,
+        typer.Option(
+            envvar="DATA_FACTORY_DATABASE_TIMEOUT",
+            min=0.1,
+            max=60,
+            metavar="SECONDS",
+            help="How long an answer of the database is waited for, before a request is refused with 503.",
+        ),
+    ] = 5,
     log_format: Annotated[
         LogFormat, typer.Option(envvar="DATA_FACTORY_LOG_FORMAT", help="How the log is written, on standard error.")
     ] = LogFormat.TEXT,
@@ -71,7 +81,7 @@ def server(
     except ModuleNotFoundError as missing:
         raise not_installed(missing) from None
     try:
-        serve(host, port, data_dir, database, key)
+        serve(host, port, data_dir, database, database_timeout, key)
     except CannotStart as error:
         typer.echo(f"The server cannot start: {error}", err=True)
         raise typer.Exit(1) from None

@@ -40,10 +40,11 @@ class CannotStart(Exception):
     """The address, the data directory or its database cannot be used; the message says which and why."""
 
 
-def serve(host: str, port: int, data_dir: Path, database: str | None, key: str | None) -> None:
+def serve(host: str, port: int, data_dir: Path, database: str | None, patience: float, key: str | None) -> None:
     """Run the platform until SIGTERM or SIGINT, on the PostgreSQL `database` if there is one, else in `data_dir`.
 
-    `key` is the admin key; without one the first start makes one.
+    `patience` is how long an answer of the database is waited for, in seconds. `key` is the admin key; without one the
+    first start makes one.
 
     Raises:
         CannotStart: something that it needs cannot be had.
@@ -52,29 +53,31 @@ def serve(host: str, port: int, data_dir: Path, database: str | None, key: str |
         with _listening(host, port) as listener:
             address = _address(listener, host)
             if database is None:
-                _run_on_sqlite(listener, address, data_dir, key)
+                _run_on_sqlite(listener, address, data_dir, patience, key)
             else:
-                _run_on_postgresql(listener, address, data_dir, database, key)
+                _run_on_postgresql(listener, address, data_dir, database, patience, key)
     except (OSError, DirectoryInUse, StoreUnavailable, UnusableSchema) as error:
         raise CannotStart(str(error)) from error
 
 
-def _run_on_sqlite(listener: socket.socket, address: str, data_dir: Path, key: str | None) -> None:
+def _run_on_sqlite(listener: socket.socket, address: str, data_dir: Path, patience: float, key: str | None) -> None:
     lock = DirectoryLock(data_dir, f"serves {address}")
     try:
-        store = SqliteStore(data_dir)
+        store = SqliteStore(data_dir, patience)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(Platform(store), listener, address, data_dir, key, str(data_dir)))
     finally:
         lock.release()
 
 
-def _run_on_postgresql(listener: socket.socket, address: str, data_dir: Path, url: str, key: str | None) -> None:
+def _run_on_postgresql(
+    listener: socket.socket, address: str, data_dir: Path, url: str, patience: float, key: str | None
+) -> None:
     """Any number of processes may; the directory is only where the first one keeps the key that it makes."""
 
     async def run() -> None:
         await prepare(url)
-        await _serve(Platform(PostgresqlStore(url)), listener, address, data_dir, key, shown(url))
+        await _serve(Platform(PostgresqlStore(url, patience)), listener, address, data_dir, key, shown(url))
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(run())

@@ -79,6 +79,8 @@ class Claims:
             task = self._world.tasks.get(id)
             if task is None or task.account_id != claim.account_id:
                 raise NotFound(f"There is no task {id!r} in this account.")
+        if claim.presence is not None and claim.presence.gone:
+            return []
         if before := self._given_before(claim):
             return before
         chosen: list[str] = []

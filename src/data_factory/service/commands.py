@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from data_factory.model.records import LogRecord, PipelineRecord
+from data_factory.model.records import LogRecord, PipelineRecord, TaskExecutionRecord
 from data_factory.model.status import ReportStatus
+from data_factory.service.waiting_room import Presence
 
 
 class IdempotencyKey(msgspec.Struct, frozen=True):
@@ -29,7 +30,10 @@ class Launch(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """Hand out up to `limit` executions of these tasks. Without `lease_ms`, each task's response timeout counts."""
+    """Hand out up to `limit` executions of these tasks. Without `lease_ms`, each task's response timeout counts.
+
+    With `presence`, nothing is handed out to one who has gone by then: they may have asked again, and be at work on it.
+    """
 
     account_id: str
     task_ids: tuple[str, ...]
@@ -37,6 +41,7 @@ class Claim(msgspec.Struct, frozen=True):
     lease_ms: int | None = None
     worker_id: str | None = None
     claim_id: str | None = None
+    presence: Presence | None = None
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -85,3 +90,8 @@ class FireTimers(msgspec.Struct, frozen=True):
 
 
 Command = Launch | Claim | Report | Cancel | WriteLogs | Resize | FillSlots | FireTimers
+
+
+def handed_back(row: TaskExecutionRecord) -> Report:
+    """What was taken for somebody who is not there to take it waits again, for the next."""
+    return Report(account_id=row.account_id, id=row.id, status="SCHEDULED", lease=row.lease)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from data_factory.model.ids import NewId
 from data_factory.service import news
 from data_factory.service.batch import Done, Effects, run_batch
 from data_factory.service.clock import Clock
-from data_factory.service.commands import Command
+from data_factory.service.commands import Claim, Command, handed_back
 from data_factory.service.graphs import Graphs
 from data_factory.store.promises import Store, StoreUnavailable, WriteUnderWay
 
@@ -118,7 +118,7 @@ class Dispatcher:
                 for _, future in batch:
                     _answer(future, error)
                 if isinstance(error, WriteUnderWay):
-                    error.end.add_done_callback(self._was_known_late)
+                    error.end.add_done_callback(partial(self._was_known_late, commands))
             else:  # one of them is the cause: the others must not suffer
                 log.warning("a batch of %d could not be kept; trying each alone", len(batch), exc_info=error)
                 for one in batch:
@@ -137,10 +137,17 @@ class Dispatcher:
         except Exception:
             log.exception("what a batch has done could not be told to those who wait for it")
 
-    def _was_known_late(self, end: asyncio.Future[Done]) -> None:
-        """Those who asked have been told that nobody knows; those who wait for what it has done still do."""
-        if not end.cancelled() and end.exception() is None:
-            self._tell(end.result())
+    def _was_known_late(self, commands: Sequence[Command], end: asyncio.Future[Done]) -> None:
+        """It is kept after all. Those who asked were told that nobody knows: what they were to be given is handed back,
+        unless they have asked again and were given it then. Those who wait for what it has done still do."""
+        if end.cancelled() or end.exception() is not None:
+            return
+        done = end.result()
+        self._tell(done)
+        for command, answer in zip(commands, done.answers, strict=True):
+            if isinstance(command, Claim) and not isinstance(answer, Exception):
+                for row in answer:
+                    self.submit(handed_back(row)).add_done_callback(_nobody_asks)
 
     def _lose_patience(self) -> None:
         """The store does not answer. Who waits behind the batch that it has is told so now, and nothing of what they
@@ -168,6 +175,11 @@ class Dispatcher:
 
 def _news(done: Done) -> list[str]:
     return news.of_effects(done.effects)
+
+
+def _nobody_asks(answer: asyncio.Future[Any]) -> None:
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _answer(future: asyncio.Future[Any], answer: Any) -> None:

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from data_factory.model.errors import DataFactoryError, NotFound, Unavailable
 from data_factory.model.records import JobExecutionRecord, LogRecord, TaskExecutionRecord
 from data_factory.model.status import JOB_EXECUTION_ENDED, Severity
 from data_factory.service.clock import Clock
-from data_factory.service.commands import Cancel, Claim, Launch, Report, WriteLogs
+from data_factory.service.commands import Cancel, Claim, Launch, Report, WriteLogs, handed_back
 from data_factory.service.dispatcher import Dispatcher
 from data_factory.service.logbook import Kept
 from data_factory.service.paging import Part, read_within_bounds
@@ -49,7 +51,7 @@ class Executions:
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + wait
-        taken = await self._claim(claim, deadline, presence)
+        taken = await self._claim(replace(claim, presence=presence), deadline, presence)
         self._polls.note(claim.task_ids, claim.worker_id)  # afterwards: the tasks are there
         return taken
 
@@ -60,10 +62,10 @@ class Executions:
             while True:
                 calls = waiter.calls.copy()
                 taken: list[TaskExecutionRecord] = await self._dispatcher.submit(claim)
-                waiter.answered(_answered(calls, taken))
-                if taken and presence.gone:
-                    await self._hand_back(taken)
+                if presence.gone:
+                    await self.report_all(list(map(handed_back, taken)))
                     return []
+                waiter.answered(_answered(calls, taken))
                 left = deadline - clock()
                 if taken or left <= 0 or not await waiter.wait(left) or presence.gone:
                     return taken
@@ -193,12 +195,6 @@ class Executions:
         if execution is None:
             raise NotFound(f"There is no job execution {id!r} in this account.")
         return execution
-
-    async def _hand_back(self, taken: list[TaskExecutionRecord]) -> None:
-        """Nobody is there to take it: it waits again, for the next."""
-        await self.report_all(
-            [Report(account_id=one.account_id, id=one.id, status="SCHEDULED", lease=one.lease) for one in taken]
-        )
 
 
 def _is_refusal(answer: BaseException) -> bool:

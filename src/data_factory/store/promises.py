@@ -46,7 +46,7 @@ class StoreUnavailable(Unavailable):
 
 
 class WriteUnderWay(OutcomeUnknown):
-    """It is not known yet whether this was kept: look before you ask for it again.
+    """It is not known yet whether this was done: look before you ask for it again.
 
     `end` has the result once it is known to be kept, and StoreUnavailable once it is known not to be.
     """
