@@ -14,6 +14,7 @@ from dotenv import load_dotenv
 from data_factory.cli import executions, jobs, keys, stores, tasks
 from data_factory.cli.demo import demo
 from data_factory.cli.exit_codes import Stop
+from data_factory.cli.init import init
 from data_factory.cli.migrate import migrate
 from data_factory.cli.run import run
 from data_factory.cli.server import server
@@ -69,6 +70,7 @@ def options(
 app.command(short_help="Run the platform on this machine.")(server)
 app.command(short_help="Change the schema of the data for a new version.")(migrate)
 app.command(short_help="Run the tasks of a module.")(worker)
+app.command(short_help="Make a project for a task.")(init)
 app.add_typer(tasks.app)
 app.add_typer(jobs.app)
 app.command()(run)
