@@ -17,7 +17,7 @@ from benchmarks.machine import describe
 from benchmarks.measures import LONG, MEASURES
 from benchmarks.measuring import Scale, end_in_order, said_of, take, typed
 from benchmarks.place import STORES, StoreName, opened
-from benchmarks.report import PAGE, Results, show, write_page
+from benchmarks.report import PAGE, Measured, Results, show, write_page
 
 QUICK_ROWS: Final = 1_000
 
@@ -43,34 +43,44 @@ def main() -> None:
     folder = asked.where / "quick" if asked.quick else asked.where
     results = Results(folder / "results")
     page = folder / "benchmarks.md" if asked.quick else PAGE
+    failed = []
     for store in STORES if asked.store == "both" else (asked.store,):
-        _measure(store, asked, results)
+        failed += _measure(store, asked, results)
         write_page(results, page)
     Console(stderr=True).print(f"written: {page}", highlight=False)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
 
 
-def _measure(store: StoreName, asked: argparse.Namespace, results: Results) -> None:
-    """Take the measures on one store; each is kept as soon as it is there."""
+def _measure(store: StoreName, asked: argparse.Namespace, results: Results) -> list[str]:
+    """Take the measures on one store, each kept as soon as it is there; those that failed."""
     progress = Console(stderr=True)
     command = typed("bench", sys.argv[1:])
     scale = Scale(asked.quick, asked.rows or (QUICK_ROWS if asked.quick else Scale().rows))
-    measured = []
+    measured: list[Measured] = []
+    failed: list[str] = []
     with opened(asked.where, store) as place:
         machine = describe(asked.where, place.postgres)
         for name in asked.measures or MEASURES:
             measure = MEASURES[name]
-            one = take(
-                name,
-                partial(measure, place, scale),
-                runs=min(asked.runs, LONG_RUNS) if name in LONG else asked.runs,
-                command=command,
-                machine=machine,
-                what=said_of(measure),
-                progress=progress,
-            )
+            try:
+                one = take(
+                    name,
+                    partial(measure, place, scale),
+                    runs=min(asked.runs, LONG_RUNS) if name in LONG else asked.runs,
+                    command=command,
+                    machine=machine,
+                    what=said_of(measure),
+                    progress=progress,
+                )
+            except Exception:  # noqa: BLE001 - it is told, and what the others find is worth having
+                progress.print_exception()
+                failed.append(f"{name} on {store}")
+                continue
             results.keep(store, [one], order=list(MEASURES))
             measured.append(one)
     show(Console(width=max(Console().width, 120)), store, measured)
+    return failed
 
 
 if __name__ == "__main__":

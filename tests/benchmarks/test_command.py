@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
+from benchmarks.figures import Figure
+from benchmarks.measures import MEASURES
+from benchmarks.measuring import Scale
+from benchmarks.place import Place
 from benchmarks.report import Results
 from tests.running import until
 
@@ -44,3 +48,25 @@ def test_a_bench_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path) -> No
     bench.send_signal(signal.SIGTERM)
     assert bench.wait(timeout=60) == 128 + signal.SIGTERM
     assert not [*tmp_path.glob("data-*")], "its server has ended, and its data is removed"
+
+
+def test_a_measure_that_fails_is_told_and_the_others_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(place: Place, scale: Scale) -> list[Figure]:
+        """It fails."""
+        raise RuntimeError("the server did not start")
+
+    monkeypatch.setitem(MEASURES, "latency", fails)
+    monkeypatch.setitem(MEASURES, "chain", _one_figure)
+    asked = ["latency", "chain", "--quick", "--runs", "1", "--store", "sqlite", "--where", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["benchmarks", *asked])
+    with pytest.raises(SystemExit, match="failed: latency on sqlite"):
+        command.main()
+    assert "the server did not start" in capsys.readouterr().err
+    assert [one.name for one in Results(tmp_path / "quick" / "results").read("sqlite")] == ["chain"]
+
+
+def _one_figure(place: Place, scale: Scale) -> list[Figure]:
+    """It gives a figure."""
+    return [Figure("jobs", 1, "/s")]
