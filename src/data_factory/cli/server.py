@@ -54,6 +54,14 @@ def server(
             help="How long an answer of the database is waited for, before a request is refused with 503.",
         ),
     ] = 5,
+    processes: Annotated[
+        int,
+        typer.Option(
+            envvar="DATA_FACTORY_PROCESSES",
+            min=1,
+            help="How many processes serve this address; several need PostgreSQL.",
+        ),
+    ] = 1,
     log_format: Annotated[
         LogFormat, typer.Option(envvar="DATA_FACTORY_LOG_FORMAT", help="How the log is written, on standard error.")
     ] = LogFormat.TEXT,
@@ -69,6 +77,13 @@ def server(
       data-factory server --port 9000 --data-dir /var/lib/data-factory
     """
     log_to_stderr(log_format)
+    if processes > 1 and database is None:
+        typer.echo(
+            f"--processes {processes} needs a PostgreSQL database: give its address with --database. A SQLite database "
+            "belongs to one process; `data-factory store copy` takes what is in it to PostgreSQL.",
+            err=True,
+        )
+        raise typer.Exit(2)
     key = os.environ.get("DATA_FACTORY_API_KEY") or None
     if key is not None and len(key) < MIN_KEY_LENGTH:
         typer.echo(f"DATA_FACTORY_API_KEY is too short to be safe: at least {MIN_KEY_LENGTH} characters.", err=True)
@@ -77,11 +92,16 @@ def server(
         typer.echo("DATA_FACTORY_API_KEY cannot be sent in a header: letters, digits and punctuation only.", err=True)
         raise typer.Exit(2)
     try:
-        from data_factory.cli.serving import CannotStart, serve
+        from data_factory.cli.serving import Settings, serve, serve_with
+        from data_factory.cli.supervising import CannotStart
     except ModuleNotFoundError as missing:
         raise not_installed(missing) from None
     try:
-        serve(host, port, data_dir, database, database_timeout, key)
+        settings = Settings(host, port, data_dir, database, database_timeout, key)
+        if processes == 1:
+            serve(settings)
+        elif not serve_with(processes, settings, log_format):
+            raise typer.Exit(1)
     except CannotStart as error:
         typer.echo(f"The server cannot start: {error}", err=True)
         raise typer.Exit(1) from None

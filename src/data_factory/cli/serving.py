@@ -14,12 +14,16 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
 import typer
 import uvicorn
 
 from data_factory.api.application import application
 from data_factory.api.bounded_http import BoundedHttp
 from data_factory.cli.credentials import announce, keep_key
+from data_factory.cli.listening import address_of, listening, listening_together
+from data_factory.cli.logs import LogFormat, log_to_stderr
+from data_factory.cli.supervising import CannotStart, Lifeline, Supervisor
 from data_factory.service.platform import Platform
 from data_factory.store.postgresql import PostgresqlStore
 from data_factory.store.postgresql.database import shown
@@ -31,66 +35,128 @@ from data_factory.store.sqlite.lock import DirectoryInUse, DirectoryLock
 log = logging.getLogger("data_factory.server")
 
 GRACE_S = 10
+"""How long what is being answered may take when the server is stopped."""
+
+CLOSE_S = 10
+"""How long the store may take after that."""
+
 KEEP_ALIVE_S = 75
 """Longer than clients and load balancers keep a connection that is idle: whoever closes it first must not be us, or a
 request that is just being sent is lost."""
 
 
-class CannotStart(Exception):
-    """The address, the data directory or its database cannot be used; the message says which and why."""
+class Settings(msgspec.Struct, frozen=True):
+    """What a server is told: where it listens, and where everything is kept.
+
+    That is `database`, the address of a PostgreSQL, if there is one, else `data_dir`. `patience` is how long an answer
+    of the database is waited for, in seconds. `key` is the admin key; without one the first start makes one, and keeps
+    it in `data_dir`.
+    """
+
+    host: str
+    port: int
+    data_dir: Path
+    database: str | None
+    patience: float
+    key: str | None
 
 
-def serve(host: str, port: int, data_dir: Path, database: str | None, patience: float, key: str | None) -> None:
-    """Run the platform until SIGTERM or SIGINT, on the PostgreSQL `database` if there is one, else in `data_dir`.
-
-    `patience` is how long an answer of the database is waited for, in seconds. `key` is the admin key; without one the
-    first start makes one.
+def serve(settings: Settings) -> None:
+    """Run the platform until SIGTERM or SIGINT.
 
     Raises:
         CannotStart: something that it needs cannot be had.
     """
+    with _explained(), listening(settings.host, settings.port) as listener:
+        address = address_of(listener, settings.host)
+
+        def begun() -> None:
+            announce(address, settings.data_dir)
+            _log_begin(settings, address)
+
+        _run(settings, listener, address, begun)
+
+
+def serve_with(processes: int, settings: Settings, log_format: LogFormat) -> bool:
+    """Run the platform in several processes on one address and one PostgreSQL, until SIGTERM or SIGINT; whether all
+    ended in good order.
+
+    Raises:
+        CannotStart: something that they need cannot be had.
+    """
+    with _explained(), listening_together(settings.host, settings.port, processes) as listeners:
+        address = address_of(listeners[0], settings.host)
+
+        def work(number: int, lifeline: Lifeline) -> None:
+            log_to_stderr(log_format, process=number)
+            for listener in set(listeners) - {listeners[number - 1]}:
+                listener.close()
+            with _explained():
+                _run(settings, listeners[number - 1], address, lifeline.say_ready, lifeline)
+
+        def begun() -> None:
+            announce(address, settings.data_dir)
+            _log_begin(settings, address, f", in {processes} processes")
+
+        def stopping() -> None:
+            for listener in listeners:  # or who connects now would wait for nobody
+                listener.close()
+
+        return Supervisor(processes, work, begun, stopping, GRACE_S + CLOSE_S).run()
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
     try:
-        with _listening(host, port) as listener:
-            address = _address(listener, host)
-            if database is None:
-                _run_on_sqlite(listener, address, data_dir, patience, key)
-            else:
-                _run_on_postgresql(listener, address, data_dir, database, patience, key)
+        yield
     except (OSError, DirectoryInUse, StoreUnavailable, UnusableSchema) as error:
         raise CannotStart(str(error)) from error
 
 
-def _run_on_sqlite(listener: socket.socket, address: str, data_dir: Path, patience: float, key: str | None) -> None:
-    lock = DirectoryLock(data_dir, f"serves {address}")
-    try:
-        store = SqliteStore(data_dir, patience)
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(Platform(store), listener, address, data_dir, key, str(data_dir)))
-    finally:
-        lock.release()
+def _log_begin(settings: Settings, address: str, more: str = "") -> None:
+    kept_in = settings.data_dir if settings.database is None else shown(settings.database)
+    log.info("Data Factory %s listens on %s, data in %s%s", version("data-factory"), address, kept_in, more)
 
 
-def _run_on_postgresql(
-    listener: socket.socket, address: str, data_dir: Path, url: str, patience: float, key: str | None
+def _run(
+    settings: Settings,
+    listener: socket.socket,
+    address: str,
+    begun: Callable[[], None],
+    lifeline: Lifeline | None = None,
 ) -> None:
-    """Any number of processes may; the directory is only where the first one keeps the key that it makes."""
+    """Serve on this socket, in this process. One may use a directory, any number a database."""
 
-    async def run() -> None:
+    async def on_postgresql(url: str) -> None:
         await prepare(url)
-        await _serve(Platform(PostgresqlStore(url, patience)), listener, address, data_dir, key, shown(url))
+        await _serve(settings, Platform(PostgresqlStore(url, settings.patience)), listener, begun, lifeline)
+
+    async def on_sqlite() -> None:
+        await _serve(settings, Platform(SqliteStore(settings.data_dir, settings.patience)), listener, begun, lifeline)
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(run())
+        if settings.database is not None:
+            runner.run(on_postgresql(settings.database))
+            return
+        lock = DirectoryLock(settings.data_dir, f"serves {address}")
+        try:
+            runner.run(on_sqlite())
+        finally:
+            lock.release()
 
 
 async def _serve(
-    platform: Platform, listener: socket.socket, address: str, data_dir: Path, key: str | None, kept_in: str
+    settings: Settings,
+    platform: Platform,
+    listener: socket.socket,
+    begun: Callable[[], None],
+    lifeline: Lifeline | None = None,
 ) -> None:
-    made = await platform.start(key, partial(keep_key, data_dir))
+    made = await platform.start(settings.key, partial(keep_key, settings.data_dir))
     if made is not None:
-        typer.echo(f"Your API key, shown this once (and kept in {data_dir / 'admin-key'}):\n\n    {made}\n")
+        kept_in = settings.data_dir / "admin-key"
+        typer.echo(f"Your API key, shown this once (and kept in {kept_in}):\n\n    {made}\n")
         sys.stdout.flush()
-    announce(address, data_dir)
     config = uvicorn.Config(
         application(platform),
         http=BoundedHttp,
@@ -102,9 +168,8 @@ async def _serve(
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
     )
-    http = _Server(config, platform)
+    http = _Server(config, platform, begun) if lifeline is None else _OneOfSeveral(config, platform, begun, lifeline)
     _spare_the_collector()
-    log.info("Data Factory %s listens on %s, data in %s", version("data-factory"), address, kept_in)
     try:
         await http.serve(sockets=[listener])
     finally:
@@ -123,42 +188,67 @@ def _spare_the_collector() -> None:
 class _Server(uvicorn.Server):
     """Stops on the first signal once everything is answered, at once on the second."""
 
-    def __init__(self, config: uvicorn.Config, platform: Platform) -> None:
+    def __init__(self, config: uvicorn.Config, platform: Platform, begun: Callable[[], None]) -> None:
         super().__init__(config)
         self._platform = platform
+        self._begun = begun
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._begun()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop, number)
+            loop.add_signal_handler(number, self._stop, signal.Signals(number).name)
         try:
             yield
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
-    def _stop(self, number: int) -> None:
-        log.info("%s: stopping", signal.Signals(number).name)
+    def _stop(self, why: str) -> None:
+        log.info("%s: stopping", why)
         self.force_exit = self.should_exit
         self.should_exit = True
         self._platform.room.close()
 
 
-@contextlib.contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket that listens, so that an address that is taken is known before anything else is done."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only where the socket says that it is TCP.
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
-        yield listener
+class _OneOfSeveral(_Server):
+    """Stops when it is told to, or when there is nobody any more who could.
 
+    A signal may come to all processes at once, so one that comes here does not mean more for being the second.
+    """
 
-def _address(listener: socket.socket, host: str) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    def __init__(
+        self, config: uvicorn.Config, platform: Platform, begun: Callable[[], None], lifeline: Lifeline
+    ) -> None:
+        super().__init__(config, platform, begun)
+        self._lifeline = lifeline
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop_once, signal.SIGTERM.name)
+        loop.add_reader(self._lifeline, self._hear)
+        try:
+            yield
+        finally:
+            loop.remove_reader(self._lifeline)
+            loop.remove_signal_handler(signal.SIGTERM)
+
+    def _hear(self) -> None:
+        times = self._lifeline.hear()
+        if times is None:
+            asyncio.get_running_loop().remove_reader(self._lifeline)
+            self._stop_once("nobody supervises this process any more")
+        for _ in range(times or 0):
+            self._stop("told to")
+
+    def _stop_once(self, why: str) -> None:
+        if not self.should_exit:
+            self._stop(why)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

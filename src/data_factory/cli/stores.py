@@ -6,6 +6,8 @@ from typing import Annotated, Final
 
 import typer
 
+from data_factory.cli.server import not_installed
+
 app: Final = typer.Typer(name="store", help="Move everything to another database.", no_args_is_help=True)
 
 
@@ -37,6 +39,5 @@ def copy_store(
     try:
         from data_factory.cli.copying import copy
     except ModuleNotFoundError as missing:
-        typer.echo(f"The server is not installed ({missing.name}): pip install 'data-factory[server]'", err=True)
-        raise typer.Exit(2) from None
+        raise not_installed(missing) from None
     copy(source, target, from_running, as_json)
