@@ -49,10 +49,10 @@ def documented(table: str) -> set[str]:
 
 def test_these_are_the_commands() -> None:
     assert set(COMMANDS) == {
-        *("server", "migrate", "worker", "run", "demo"),
-        *(f"task {verb}" for verb in ("create", "list", "get", "delete")),
+        *("server", "migrate", "worker", "init", "run", "demo"),
+        *(f"task {verb}" for verb in ("create", "list", "get", "delete", "replay")),
         *(f"job {verb}" for verb in ("push", "list", "get")),
-        *(f"execution {verb}" for verb in ("list", "get", "cancel")),
+        *(f"execution {verb}" for verb in ("list", "get", "why", "logs", "cancel")),
         *(f"key {verb}" for verb in ("create", "list", "revoke")),
         "store copy",
     }
@@ -94,7 +94,7 @@ def test_input_becomes_what_the_reference_page_says(row: list[str]) -> None:
 
 def test_every_command_that_shows_something_has_json_and_url() -> None:
     for name, command in COMMANDS.items():
-        if name not in ("server", "migrate", "worker", "demo", "store copy"):
+        if name not in ("server", "migrate", "worker", "init", "demo", "store copy", "task replay"):
             assert documented("shared") <= options_of(command), name
 
 
