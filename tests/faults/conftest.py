@@ -12,7 +12,7 @@ from data_factory.store.postgresql.migrating import prepare
 from tests.postgresql import PostgresServer, running_postgres
 from tests.running import Server, running_server
 
-PATIENCE = float(os.environ.get("PATIENCE", "0.5"))
+PATIENCE = float(os.environ.get("PATIENCE", "1"))
 """Seconds that an answer of a database is waited for here."""
 
 IMPATIENT = {"DATA_FACTORY_DATABASE_TIMEOUT": str(PATIENCE)}

@@ -52,4 +52,4 @@ async def test_a_minute_apart_they_work_as_one(apart: list[Server]) -> None:
             assert factory.report(held, lease=held["lease"]).json()["code"] == "task_execution_timed_out"
     async with under_load(*apart) as ledger:
         await ledger.more(300)
-    assert set(ledger.statuses) <= {200, 201}
+    assert set(ledger.statuses) <= {200, 201, 503}

@@ -28,7 +28,7 @@ from tests.running import Server, running_server, until
 SILENCE = float(os.environ.get("SILENCE", "3"))
 """Seconds that a database does not answer."""
 
-LONGEST = 2 * PATIENCE + 1.5
+LONGEST = 2 * PATIENCE + 2.5
 """Seconds within which everybody is answered whatever happens, on a machine that is busy."""
 
 pytestmark = pytest.mark.anyio
@@ -66,9 +66,10 @@ def silence_after_the_commit_of(word: bytes, cable: Cable) -> Iterator[None]:
 
 
 async def statuses_of(servers: list[Server]) -> list[int]:
-    """Whether they are ready, which each says at once."""
-    async with httpx.AsyncClient(timeout=2) as client:
+    """Whether they are ready, which each says within a second, give or take what a busy machine needs."""
+    async with httpx.AsyncClient() as client:
         answers = await asyncio.gather(*(client.get(f"{server.address}/health/ready") for server in servers))
+    assert all(answer.elapsed.total_seconds() < 2.5 for answer in answers)
     return [answer.status_code for answer in answers]
 
 
@@ -152,7 +153,7 @@ async def test_connections_are_cut_at_any_message(doomed: PostgresServer, tmp_pa
 
     def fate(message: bytes) -> Fate:
         """Many a commit is lost, or its answer; and now and then something else."""
-        often = 0.05 if is_commit(message) else 0.002
+        often = 0.08 if is_commit(message) else 0.004
         drawn = chance.random()
         if drawn > 2 * often or message[:1] not in (b"Q", b"S"):
             return Fate.PASS

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from data_factory.store import postgresql
 from data_factory.store.clock import DistantClock
-from data_factory.store.postgresql import PostgresqlStore, peers
+from data_factory.store.postgresql import PostgresqlStore, connections, peers
 from data_factory.store.postgresql.database import connect, shown
 from data_factory.store.postgresql.migrating import prepare
 from data_factory.store.postgresql.statements import statements
@@ -254,6 +254,24 @@ async def test_whether_a_commit_was_kept_is_known_later_if_nobody_can_be_asked(
     found = await store.read(lambda reads: reads.job_executions_of_account(house.account.id, ALL))
     assert ids(found) == [row.id] * kept
     await store.close()
+
+
+async def test_a_database_that_has_come_back_is_not_stormed(
+    store: PostgresqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many ask at once: few connections are made at a time, and no more than are needed."""
+    at_once, made = [0], []
+
+    async def counted(url: str, patience: float) -> asyncpg.Connection[asyncpg.Record]:
+        at_once.append(at_once[-1] + 1)
+        made.append(await connect(url, patience))
+        at_once.append(at_once[-1] - 1)
+        return made[-1]
+
+    monkeypatch.setattr(connections, "connect", counted)
+    await asyncio.gather(*(store.read(lambda reads: reads.first_account()) for _ in range(50)))
+    assert max(at_once) == connections.AT_ONCE
+    assert len(made) <= connections.MOST
 
 
 async def test_to_close_does_not_wait_for_a_database_that_is_gone(database: Database, cable: Cable) -> None:

@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 
 MOST: Final = 10
 
+AT_ONCE: Final = 2
+"""How many are made at a time: a database that has just come back is not to be stormed by all of its servers."""
+
 UNUSED_S: Final = 200.0
 """One that nobody has used for so long is not used again: what lies in between may have forgotten it without a word."""
 
@@ -31,6 +34,7 @@ class Connections:
         self._url = url
         self._patience = patience
         self._places = asyncio.Semaphore(MOST)
+        self._making = asyncio.Semaphore(AT_ONCE)
         self._unused: list[tuple[float, Connection]] = []
         self._reachable = True
 
@@ -42,7 +46,10 @@ class Connections:
         """
         await self._places.acquire()
         try:
-            return self._kept() or await self._made()
+            if (kept := self._kept()) is not None:
+                return kept
+            async with self._making:
+                return self._kept() or await self._made()  # one may have been given back meanwhile
         except BaseException:
             self._places.release()
             raise
