@@ -52,7 +52,7 @@ DBOS: Final = Peer(
             start=in_process,
             in_flight=(4, 16, 32),
             job=CALLED,
-            left_out="no server, no HTTP, no worker elsewhere: the caller is the worker",
+            left_out="no server, no HTTP, no worker elsewhere: the caller is the worker, and there may be more of it",
             store="postgresql",
         ),
         System(

@@ -26,8 +26,8 @@ class Seconds(msgspec.Struct, frozen=True):
     """How long each measure is to take, about; the sweep tries each number of creates at a time for so long."""
 
     sweep: float = 2.0
-    throughput: float = 6.0
-    latency: float = 6.0
+    throughput: float = 5.0
+    latency: float = 5.0
     chain: float = 2.0
 
 

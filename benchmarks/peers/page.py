@@ -23,8 +23,9 @@ that were measured, those that run in one process and those that are not durable
 
 THROUGHPUT: Final = """\
 Jobs of one task, which does next to nothing, from the first create to the moment when the last is known to have ended:
-a fixed number of creates at a time, the one of a small sweep that gives the most. *Ours does* says how many times as
-many jobs ours does with `data-factory worker` on the same store (on SQLite for those with a store of their own)."""
+a fixed number of creates at a time, the one of a small sweep that gives the most. There is one server, one worker and
+one client process, where there is such. *Ours does* says how many times as many jobs ours does with `data-factory
+worker` on the same store (on SQLite for those with a store of their own)."""
 
 CPU: Final = """\
 The CPU time that a job costs while that runs, in all processes that take part: the server, the worker, the database,

@@ -37,7 +37,7 @@ class Rounds:
     def run(self, peers: Sequence[Peer], runs: int) -> list[Round]:
         """Install the peers, and measure what they consist of, so many times."""
         for peer in peers:
-            with self._noted(peer.systems, "install"):
+            with self._noted(f"install {peer.name}", peer.systems):
                 peer.install(self._tools)
         systems = [system for peer in peers for system in peer.systems]
         return [self._round(systems, f"round {number} of {runs}") for number in range(1, runs + 1)]
@@ -46,7 +46,7 @@ class Rounds:
         found: dict[str, Mapping[Measure, Sequence[Figure]]] = {}
         for system in systems:
             if system.name not in self.failures:
-                with self._noted([system], title):
+                with self._noted(f"{title}: {system.name}", [system]):
                     found[system.name] = self._measured(system)
         return found
 
@@ -58,14 +58,13 @@ class Rounds:
             return measure(system, stage, self._paces[system.name], self._seconds)
 
     @contextmanager
-    def _noted(self, systems: Sequence[System], doing: str) -> Iterator[None]:
+    def _noted(self, doing: str, systems: Sequence[System]) -> Iterator[None]:
         """Say what was done and how long it took; a failure is noted for the systems that it is of."""
         began = time.monotonic()
-        name = systems[0].name if len(systems) == 1 else systems[0].name.split()[0]
         said = ""
         try:
             yield
         except FAILURES as failure:
-            said = f": failed: {failure}"
+            said = f", failed: {failure}"
             self.failures |= {system.name: str(failure) for system in systems}
-        self._progress.print(f"{doing}: {name}, {time.monotonic() - began:.0f} s{said}", highlight=False, markup=False)
+        self._progress.print(f"{doing}: {time.monotonic() - began:.0f} s{said}", highlight=False, markup=False)
