@@ -20,6 +20,7 @@ from data_factory.service.keys import Caller
 from data_factory.service.paging import Part
 from data_factory.service.platform import Platform
 from data_factory.service.waiting_room import Presence
+from data_factory.store.disk import DiskBlobs
 from data_factory.store.promises import Reads, Transaction
 from tests.workshop import declare_job, declare_pipeline, declare_task, step
 
@@ -117,7 +118,7 @@ class Field:
 @asynccontextmanager
 async def field(data: Data) -> AsyncIterator[Field]:
     """The field on a store that is empty; afterwards the store is closed, and servers may have it."""
-    platform = Platform(await data.open())
+    platform = Platform(await data.open(), DiskBlobs(data.directory / "files"))
     await platform.start(KEY)
     try:
         yield Field(platform, await platform.keys.caller(KEY))

@@ -21,6 +21,7 @@ from data_factory.model.records import JobExecutionRecord, JobRecord, PipelineRe
 from data_factory.service.commands import Claim
 from data_factory.service.platform import Platform
 from data_factory.service.waiting_room import Presence
+from data_factory.store.disk import DiskBlobs
 from data_factory.store.sqlite import SqliteStore
 from tests.workshop import (
     KEY,
@@ -43,7 +44,9 @@ class Factory(Orders):
         self.directory = directory
         self.now = START
         self.store = SqliteStore(directory)
-        self.platform = Platform(self.store, clock=self._clock, new_id=IdMaker(lambda: self.now))
+        self.platform = Platform(
+            self.store, DiskBlobs(directory / "files"), clock=self._clock, new_id=IdMaker(lambda: self.now)
+        )
         self._looks = 0
         self._looked = asyncio.Event()
 

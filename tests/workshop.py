@@ -37,6 +37,7 @@ from data_factory.service.batch import Done, run_batch
 from data_factory.service.commands import Claim, Command, IdempotencyKey, Launch, Report
 from data_factory.service.graphs import Graphs
 from data_factory.service.platform import Platform
+from data_factory.store.disk import DiskBlobs
 from data_factory.store.sqlite import SqliteStore
 from data_factory.store.sqlite.database import FILE_NAME, connect_reader
 
@@ -105,7 +106,7 @@ class Workshop(Orders):
         self.graphs = Graphs()
         self._runner = asyncio.Runner()
         self.store = self.run(self._open())
-        self.platform = Platform(self.store, clock=lambda: self.now, new_id=new_id)
+        self.platform = Platform(self.store, DiskBlobs(directory / "files"), clock=lambda: self.now, new_id=new_id)
         self.run(self.platform.keys.prepare(KEY))
         super().__init__(self.run(self.platform.keys.caller(KEY)).account_id, new_id)
         self._reader = connect_reader(directory / FILE_NAME)

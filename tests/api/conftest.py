@@ -13,6 +13,7 @@ import pytest
 from data_factory.model.ids import IdMaker
 from data_factory.model.records import AccountRecord, ApiKeyRecord, PipelineRecord
 from data_factory.service.platform import Platform
+from data_factory.store.disk import DiskBlobs
 from data_factory.store.promises import Transaction
 from data_factory.store.sqlite import SqliteStore
 from tests.api.contract import Contract
@@ -26,7 +27,7 @@ LONG_AGO = 1_600_000_000_000
 async def add_account(directory: Path) -> None:
     """The server's first start, and beside it an account as a later version will make them."""
     store = SqliteStore(directory)
-    platform = Platform(store)
+    platform = Platform(store, DiskBlobs(directory / "files"))
     await platform.start(KEY)
     new_id = IdMaker(lambda: LONG_AGO)
     owner = AccountRecord(new_id(), "another", 2 * LONG_AGO)

@@ -47,6 +47,8 @@ class Contract:
         where = f"{request.method} {path}: {response.status_code}"
         documented = operation["responses"].get(str(response.status_code))
         assert documented is not None, f"{where} is not documented"
+        if "*/*" in documented.get("content", {}) or response.status_code == 304:
+            return  # bytes, of whatever type they are
         media_type = response.headers["content-type"]
         assert media_type in documented["content"], f"{where}: {media_type} is not documented"
         if response.status_code >= 400:

@@ -13,12 +13,13 @@ from data_factory.store.sqlite.database import FILE_NAME, connect
 from data_factory.store.sqlite.statements import statements
 from tests.workshop import quick_directory
 
-BIG: Final = frozenset({"job_executions", "task_executions", "idempotency_keys", "logs", "log_tallies"})
+BIG: Final = frozenset({"job_executions", "task_executions", "idempotency_keys", "logs", "log_tallies", "files"})
 """What grows with every launch."""
 
 SCANS: Final = {
     ("first_account", "accounts"): "at the start of a server; there is one account",
     ("waiting_pipelines", "job_executions"): "at the start of a server; the index has only those that wait",
+    ("abandon_files", "files"): "at the start of a server; the index has only those that arrive",
     ("claimable_task_executions", "oldest"): "what was found so far, of which each row finds the next",
     ("pending_job_executions", "oldest"): "what was found so far, of which each row finds the next",
 }
@@ -32,6 +33,7 @@ SORTS: Final = {
     "running_counts": "the pipelines that are asked for",
     "pipelines_of": "the pipelines of one batch",
     "jobs_using_task": "the jobs that use one task",
+    "jobs_using_file": "the jobs that use one file",
     "task_executions_of_job": "one page of the task executions of one job execution",
 }
 """What is sorted, of each statement that sorts: never more than it has to do with."""
@@ -60,6 +62,10 @@ FEW: Final = {
     "PRIMARY KEY (job_execution_id=?) LEFT-JOIN": "one row",
     "logs_of_job (job_execution_id=? AND seq>?)": "in the order of the index, so a page ends at its limit",
     "sqlite_autoindex_logs_1 (id=?)": "one row",
+    "sqlite_autoindex_files_1 (id=?)": "one row",
+    "files_of_account (account_id=? AND seq<?)": "in the order of the index, so a page ends at its limit",
+    "files_due (due_at<?)": "what is due",
+    "files_due (due_at>?)": "in the order of the index, so the earliest is the first",
     "idempotency_keys_age (created_at<?)": "what is to be forgotten, and no more than the limit",
 }
 """Every way into a big table, and what one comes upon there."""

@@ -19,6 +19,7 @@ from data_factory.service.commands import Claim, Launch, Report
 from data_factory.service.paging import Part
 from data_factory.service.platform import Platform
 from data_factory.service.waiting_room import Presence
+from data_factory.store.disk import DiskBlobs
 from data_factory.store.sqlite import SqliteStore
 from tests.docs.page import ROOT, read_page
 from tests.docs.test_tables import code
@@ -39,7 +40,9 @@ class Story:
 
     def __init__(self, folder: Path) -> None:
         self.second = 0
-        self.platform = Platform(SqliteStore(folder), clock=lambda: 1_700_000_000_000 + self.second * 1000)
+        self.platform = Platform(
+            SqliteStore(folder), DiskBlobs(folder / "files"), clock=lambda: 1_700_000_000_000 + self.second * 1000
+        )
         self.account = self.task = self.run = self.held = ""
 
     async def begin(self, settings: dict[str, Any], *, optional: bool) -> None:

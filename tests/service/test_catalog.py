@@ -15,6 +15,7 @@ from data_factory.service import graphs
 from data_factory.service.commands import IdempotencyKey, Launch
 from data_factory.service.paging import Part
 from data_factory.service.platform import Platform
+from data_factory.store.disk import DiskBlobs
 from data_factory.store.promises import StoreUnavailable, Transaction
 from data_factory.store.sqlite import SqliteStore
 
@@ -24,7 +25,7 @@ SECOND = JobTaskBody(name="${account}/power", task_reference_name="second")
 
 def on_a_platform(folder: Path, story: Callable[[Platform, str], Awaitable[Any]]) -> Any:
     async def tell() -> Any:
-        platform = Platform(SqliteStore(folder))
+        platform = Platform(SqliteStore(folder), DiskBlobs(folder / "files"))
         key = await platform.start()
         assert key is not None
         try:

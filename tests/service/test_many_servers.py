@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -19,6 +20,7 @@ from data_factory.service.commands import Cancel
 from data_factory.service.paging import Part
 from data_factory.service.platform import Platform
 from data_factory.service.waiting_room import Presence
+from data_factory.store.disk import DiskBlobs
 from data_factory.store.postgresql import PostgresqlStore
 from tests.postgresql import Database
 from tests.workshop import KEY, Orders, declare_job, declare_pipeline, declare_task, step
@@ -34,7 +36,7 @@ class Server(Orders):
 
     def __init__(self, database: Database) -> None:
         self.store = PostgresqlStore(database.url)
-        self.platform = Platform(self.store)
+        self.platform = Platform(self.store, DiskBlobs(Path("/nowhere")))
 
     async def start(self) -> None:
         await self.platform.start(KEY)

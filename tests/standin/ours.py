@@ -12,6 +12,7 @@ import uvicorn
 
 from data_factory.api.application import application
 from data_factory.service.platform import Platform
+from data_factory.store.disk import DiskBlobs
 from data_factory.store.sqlite import SqliteStore
 from tests.standin.listening import listen
 
@@ -26,7 +27,7 @@ def factory(folder: Path) -> Iterator[str]:
     stopping = asyncio.Event()
 
     async def serve() -> None:
-        platform = Platform(SqliteStore(folder))
+        platform = Platform(SqliteStore(folder), DiskBlobs(folder / "files"))
         await platform.start(KEY)
         config = uvicorn.Config(application(platform), log_config=None, lifespan="off", access_log=False)
         server = uvicorn.Server(config)

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from data_factory.model.records import (
     AccountRecord,
     ApiKeyRecord,
+    FileRecord,
+    FileTallyRecord,
     JobExecutionRecord,
     JobRecord,
     JobVersionRecord,
@@ -216,6 +218,36 @@ def log(run: JobExecutionRecord, **changes: Any) -> LogRecord:
         created_at=NOW,
     )
     return replace(made, **changes)
+
+
+def file(account_id: str, **changes: Any) -> FileRecord:
+    """A file that has arrived."""
+    made = FileRecord(
+        id=new_id() + "0f" * 20,
+        account_id=account_id,
+        status="KEPT",
+        filename="prices.xml",
+        content_type="text/xml",
+        size=7,
+        sha256="5a" * 32,
+        created_at=earlier(),
+        updated_at=earlier(),
+        due_at=NOW + 1_000,
+    )
+    return replace(made, **changes)
+
+
+async def arrive(store: Store, file: FileRecord) -> FileRecord:
+    """It arrives: announced, kept and counted."""
+    announced = replace(file, status="ARRIVING", filename="", content_type="", size=0, sha256="")
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.insert_file(announced)
+        await transaction.keep_file(file)
+        await transaction.count_files([FileTallyRecord(file.account_id, 1, file.size)])
+
+    await store.write(work)
+    return file
 
 
 async def insert(transaction: Transaction, *rows: Row) -> None:

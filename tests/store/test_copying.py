@@ -29,12 +29,14 @@ from tests.store.rows import (
     ALL,
     NOW,
     api_key,
+    arrive,
     attempt,
     change,
     claimed,
     done,
     ended,
     execution,
+    file,
     ids,
     job,
     keep,
@@ -187,6 +189,9 @@ async def filled(place: Place, large: int = 10) -> House:
     tally = LogTallyRecord(running.id, house.account.id, 1, 5)
     await store.write(lambda t: t.note_polls([TaskPollRecord(house.task.id, NOW, None)]))
     await store.write(lambda t: t.insert_logs([log(running, message="\U0001f600 \n")], [tally]))
+    await arrive(store, file(house.account.id, filename="\U0001f600 '\"\\.xlsx"))
+    used = await arrive(store, file(house.account.id))
+    await store.write(lambda t: t.use_files(other.id, house.account.id, [used.id], NOW))
     await store.close()
     return house
 

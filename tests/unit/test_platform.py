@@ -14,6 +14,7 @@ from data_factory.service import batch as batches
 from data_factory.service import membership
 from data_factory.service import platform as platforms
 from data_factory.service.paging import Part
+from data_factory.store.disk import DiskBlobs
 from data_factory.store.promises import StoreUnavailable, Transaction
 from data_factory.store.sqlite import SqliteStore
 from tests.factory import Factory
@@ -103,7 +104,7 @@ async def test_slots_that_could_not_be_filled_are_filled_when_the_store_is_back(
     here = Factory(tmp_path)
     outage = Outage(SqliteStore(tmp_path / "other"))
     await here.store.close()
-    here.platform = platforms.Platform(outage, clock=lambda: here.now)
+    here.platform = platforms.Platform(outage, DiskBlobs(tmp_path / "files"), clock=lambda: here.now)
     await here.open()
     line, other = [await here.pipeline(slots=1) for _ in range(2)]
     work = await here.task()

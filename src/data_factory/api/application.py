@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from importlib import resources
 from typing import Final
 
 import msgspec
@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from data_factory.api import api_keys, job_executions, jobs, logs, pipelines, task_executions, tasks
+from data_factory.api import api_keys, files, job_executions, jobs, logs, pipelines, task_executions, tasks
 from data_factory.api.openapi import openapi
 from data_factory.api.problems import MethodNotAllowed, problem
 from data_factory.api.routing import Router
@@ -28,6 +28,7 @@ RESOURCES: Final = (
     jobs.routes,
     pipelines.routes,
     logs.routes,
+    files.routes,
     api_keys.routes,
 )
 
@@ -69,7 +70,7 @@ def application(platform: Platform) -> ASGIApp:
             return _refusal(error, request)
         return Response(b'{"status":"ready"}', media_type="application/json")
 
-    assets = StaticFiles(directory=str(files("data_factory.api").joinpath("swagger_ui")))
+    assets = StaticFiles(directory=str(resources.files("data_factory.api").joinpath("swagger_ui")))
     pages = Starlette(
         routes=[
             Route("/health/live", _live),

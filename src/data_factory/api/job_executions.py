@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from data_factory.api.bodies import encode
-from data_factory.api.presenting import Wire, present_job_execution, present_task_execution, present_why
+from data_factory.api.presenting import Wire, present_file, present_job_execution, present_task_execution, present_why
 from data_factory.api.routing import PAGING, Call, Query, Routes
 from data_factory.model.errors import IdempotencyKeyReused, JobExecutionEnded, JobInactive, NotFound
+from data_factory.model.file_values import names_files, with_files
 from data_factory.model.requests import CancelRequest, LaunchRequest
 from data_factory.model.resources import JobExecution, Page, TaskExecution, Why
 from data_factory.service.commands import Cancel, Launch
@@ -25,13 +28,15 @@ routes: Final = Routes("Job executions")
 )
 async def launch(call: Call, body: LaunchRequest) -> Wire:
     """Run a job: at once if its pipeline has a free slot, else when its turn comes."""
-    given = {name: value for name, value in body.input.items() if name != "context"}
+    given = encode({name: value for name, value in body.input.items() if name != "context"})
+    if ids := names_files(given):
+        given = await _with_files(call, given, ids)
     execution = await call.platform.executions.launch(
         Launch(
             id=call.platform.new_id(),
             account_id=call.account_id,
             job_id=body.job_id,
-            input=encode(given),
+            input=given,
             title=body.info.title,
             origin="API",
             launched_by=call.caller.key_id,
@@ -81,3 +86,10 @@ async def cancel(call: Call, body: CancelRequest) -> Wire:
     """End a job execution before its time: it is TERMINATED, and its slot is free at once."""
     command = Cancel(account_id=call.account_id, id=call.path["id"], reason=body.reason)
     return present_job_execution(await call.platform.executions.cancel(command))
+
+
+async def _with_files(call: Call, input: str, ids: set[str]) -> str:
+    """An input in which each file of the account that it names is presented. Others may be another server's."""
+    found = await call.platform.files.known(call.account_id, ids)
+    shown = {id: present_file(file, call.origin) for id, file in found.items()}
+    return encode(with_files(msgspec.json.decode(input), shown))

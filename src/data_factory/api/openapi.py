@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from data_factory.api.content import Content
 from data_factory.api.problems import PROBLEM_TYPES, STATUS_OF
 from data_factory.api.routing import Endpoint, Query, Routes, describe
 from data_factory.model.errors import DataFactoryError, Invalid, OutcomeUnknown, TooLarge, Unauthorized, Unavailable
@@ -35,11 +36,26 @@ _IDEMPOTENCY_KEY: Final = {
 }
 
 
+_CONDITIONS: Final = [
+    {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+    for name, description in (
+        ("Range", "`bytes=0-99`, `bytes=100-` or `bytes=-100`: only this part (RFC 9110)."),
+        ("If-None-Match", "The `ETag` of what one has: nothing is sent if that is what there is."),
+        ("If-Range", "The `ETag` of what one has a part of: all is sent if that is not what there is."),
+    )
+]
+_FORM: Final = {
+    "type": "object",
+    "properties": {"file": {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}},
+    "required": ["file"],
+}
+
+
 def openapi(resources: Iterable[Routes]) -> Document:
     """The whole document."""
     resources = list(resources)
     endpoints = [endpoint for routes in resources for endpoint in routes.endpoints]
-    types = [type for one in endpoints for type in (one.answer, one.body) if type is not None]
+    types = [type for one in endpoints for type in (one.answer, one.body) if type not in (None, Content)]
     schemas, components = msgspec.json.schema_components([*types, Problem], ref_template=_REFERENCE)
     by_type = dict(zip([*map(str, types), str(Problem)], schemas, strict=True))
     paths: Document = {}
@@ -68,26 +84,37 @@ def openapi(resources: Iterable[Routes]) -> Document:
 
 def _operation(endpoint: Endpoint, tag: str, schemas: Document) -> Document:
     name = endpoint.handler.__name__
+    answers = _content() if endpoint.answer is Content else {str(endpoint.status): _answer(endpoint, schemas)}
     operation: Document = {
         "operationId": _camel(name) if endpoint.path.count("/task/") == 0 else _camel(f"{name}_singular"),
         "tags": [tag],
         "summary": (endpoint.handler.__doc__ or name).strip().splitlines()[0],
         "parameters": _parameters(endpoint),
-        "responses": {
-            str(endpoint.status): {
-                "description": describe(endpoint.status),
-                **({"headers": {"Preference-Applied": _PREFERENCE_APPLIED}} if endpoint.waits else {}),
-                "content": {"application/json": {"schema": schemas[str(endpoint.answer)]}},
-            },
-            **_problems(endpoint, schemas),
-        },
+        "responses": {**answers, **_problems(endpoint, schemas)},
     }
+    if endpoint.uploads:
+        operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}
     if endpoint.body is not None:
         operation["requestBody"] = {
             "required": not endpoint.body_optional,
             "content": {"application/json": {"schema": schemas[str(endpoint.body)]}},
         }
     return operation
+
+
+def _answer(endpoint: Endpoint, schemas: Document) -> Document:
+    return {
+        "description": describe(endpoint.status),
+        **({"headers": {"Preference-Applied": _PREFERENCE_APPLIED}} if endpoint.waits else {}),
+        "content": {"application/json": {"schema": schemas[str(endpoint.answer)]}},
+    }
+
+
+def _content() -> Document:
+    """Bytes, of whatever type they are."""
+    content = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+    answers: Document = {str(status): {"description": describe(status), "content": content} for status in (200, 206)}
+    return {**answers, "304": {"description": describe(304)}}
 
 
 def _parameters(endpoint: Endpoint) -> list[Document]:
@@ -97,6 +124,7 @@ def _parameters(endpoint: Endpoint) -> list[Document]:
     ]
     query = [_query(one) for one in endpoint.query]
     headers = [_PREFER] * endpoint.waits + [_IDEMPOTENCY_KEY] * endpoint.idempotent
+    headers += _CONDITIONS * (endpoint.answer is Content)
     return [*path, *query, *headers]
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import msgspec
 
+from data_factory.model.file_values import CONTENT_PATH
 from data_factory.model.records import (
     ApiKeyRecord,
+    FileRecord,
     JobExecutionRecord,
     JobRecord,
     JobVersionRecord,
@@ -161,6 +163,22 @@ def present_log(log: LogRecord, *, kept: bool = True) -> Wire:
         "message": log.message,
         "loggedAt": iso(log.logged_at),
         "kept": kept,
+    }
+
+
+def present_file(file: FileRecord, origin: str) -> Wire:
+    """A `File`; `origin` is the address under which the server was asked."""
+    return {
+        "object": "data_factory_file",
+        "id": file.id,
+        "createdAt": iso(file.created_at),
+        "updatedAt": iso(file.updated_at),
+        "url": origin + CONTENT_PATH.format(id=file.id),
+        "filename": file.filename,
+        "contentType": file.content_type,
+        "size": file.size,
+        "sha256": file.sha256,
+        "expiresAt": _iso_or_null(file.due_at),
     }
 
 

@@ -20,6 +20,7 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from data_factory.api.bodies import Misfit, convert, encode, read_json
+from data_factory.api.content import Content
 from data_factory.api.presenting import Wire
 from data_factory.api.problems import Headers, InternalError, MethodNotAllowed, problem
 from data_factory.model.errors import (
@@ -31,7 +32,7 @@ from data_factory.model.errors import (
     Unauthorized,
     Unavailable,
 )
-from data_factory.model.ids import ID_PATTERN, is_id
+from data_factory.model.ids import CURSOR_PATTERN, is_cursor
 from data_factory.service.commands import IdempotencyKey
 from data_factory.service.keys import Caller
 from data_factory.service.paging import MAX_PAGE_BYTES, Part
@@ -46,7 +47,7 @@ MAX_WAIT_S: Final = 60
 MAX_SIZE: Final = 100
 MAX_OFFSET: Final = 10_000
 
-Handler = Callable[..., Awaitable[Wire]]
+Handler = Callable[..., Awaitable[Wire | Content]]
 
 _WAIT: Final = re.compile(r"(?i)(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\b")
 _JSON: Final = (b"content-type", b"application/json")
@@ -73,7 +74,7 @@ PAGING: Final = (
     Query(
         "cursor",
         "Go on after this: the `nextCursor` of the answer before.",
-        {"type": "string", "pattern": ID_PATTERN},
+        {"type": "string", "pattern": CURSOR_PATTERN},
     ),
 )
 
@@ -109,6 +110,13 @@ class Call:
         """A header, by its name in lower case; empty when it was not sent."""
         return self.headers.get(name, b"").decode("latin-1")
 
+    @property
+    def origin(self) -> str:
+        """The address under which the caller asks, as far as the proxies before us tell it. It is for nobody else."""
+        scheme = self.header(b"x-forwarded-proto") or self._scope["scheme"]
+        host = self.header(b"x-forwarded-host") or self.header(b"host")
+        return f"{scheme}://{host}" if host else ""
+
     def query(self, name: str) -> str | None:
         """A parameter of the query string."""
         values = parse_qs(self._scope["query_string"].decode("latin-1"), keep_blank_values=True).get(name)
@@ -123,7 +131,7 @@ class Call:
         page, size, cursor = self._page(), self._size(), self.query("cursor")
         if page * size > MAX_OFFSET:
             raise Invalid(errors=(FieldError("page", f"goes to {MAX_OFFSET:,} items; use `cursor` to go on"),))
-        if cursor is not None and not is_id(cursor):
+        if cursor is not None and not is_cursor(cursor):
             raise Invalid(errors=(FieldError("cursor", "is not the `nextCursor` of an answer"),))
         return Part(cursor=cursor, offset=page * size, limit=size + 1)  # one more tells whether there is more
 
@@ -204,22 +212,36 @@ class Call:
         Raises:
             TooLarge: it has more than 10 MiB.
         """
-        announced = self.header(b"content-length")
-        if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
+        if (self.announced or 0) > MAX_BODY_BYTES:
             raise _too_large()
         chunks: list[bytes] = []
         size = 0
-        while True:
+        async for chunk in self.chunks():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_BODY_BYTES:
+                raise _too_large()
+        self.raw = b"".join(chunks)
+
+    @property
+    def announced(self) -> int | None:
+        """How many bytes the body has, where that is said before it comes."""
+        length = self.header(b"content-length")
+        return int(length) if length.isdecimal() else None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes.
+
+        Raises:
+            Disconnected: the caller went away before all of it came.
+        """
+        more = True
+        while more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise Disconnected
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            if size > MAX_BODY_BYTES:
-                raise _too_large()
-            if not message.get("more_body", False):
-                break
-        self.raw = b"".join(chunks)
+            yield message.get("body", b"")
+            more = message.get("more_body", False)
 
     async def _watch(self, presence: Presence) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -260,7 +282,8 @@ class Disconnected(Exception):
 class Endpoint(msgspec.Struct, frozen=True):
     """A method of a path: what it does, takes and gives.
 
-    With `takes`, a GET hands something out: it has no HEAD. `refuse` says all that is wrong with a body that does not
+    With `takes`, a GET hands something out: it has no HEAD. With `uploads`, the handler reads the body itself: a form
+    with a part `file`. `refuse` says all that is wrong with a body that does not
     fit, where more can be said than that.
     """
 
@@ -277,6 +300,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     waits: bool = False
     takes: bool = False
     idempotent: bool = False
+    uploads: bool = False
     refuse: Callable[[Call, Misfit], Awaitable[DataFactoryError]] | None = None
 
     @property
@@ -288,13 +312,14 @@ class Endpoint(msgspec.Struct, frozen=True):
         """Whether to send a request again that was carried out would make the same thing a second time."""
         return self.makes and not (self.idempotent and call.header(b"idempotency-key"))
 
-    async def answer_to(self, call: Call) -> bytes:
+    async def answer_to(self, call: Call) -> bytes | Content:
         """Call the handler, with the body if there is one."""
         await call.authenticate()
-        if self.method != "GET":
+        if self.method != "GET" and not self.uploads:
             await call.read_body()
         if self.body is None:
-            return _encoder.encode(await self.handler(call))
+            answer = await self.handler(call)
+            return answer if isinstance(answer, Content) else _encoder.encode(answer)
         if not call.raw and self.body_optional:
             return _encoder.encode(await self.handler(call, self.body()))
         value = read_json(call.raw)
@@ -363,7 +388,9 @@ class Resource:
                 call.answer_headers.append((b"allow", ", ".join(self._endpoints).encode()))
                 raise MethodNotAllowed(f"{call.method} is not available here.")
             body = await endpoint.answer_to(call)
-            status, headers = endpoint.status, [_JSON, *call.answer_headers]
+            status, headers = endpoint.status, [*call.answer_headers]
+            if not isinstance(body, Content):
+                headers.append(_JSON)
         except Disconnected:
             return
         except asyncio.CancelledError:  # the server stops, and has waited long enough for the rest of the request
@@ -376,7 +403,10 @@ class Resource:
         except Exception:
             log.exception("%s %s failed", call.method, call.url)
             status, headers, body = problem(InternalError(), call.header(b"accept"))
-        await respond(send, status, headers, body)
+        if isinstance(body, Content):
+            await body.send(send, headers, call.method)
+        else:
+            await respond(send, status, headers, body)
 
 
 class Router:

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 from dotenv import load_dotenv
 
-from data_factory.cli import executions, jobs, keys, stores, tasks
+from data_factory.cli import executions, files, jobs, keys, stores, tasks
 from data_factory.cli.demo import demo
 from data_factory.cli.exit_codes import Stop
 from data_factory.cli.init import init
@@ -75,6 +75,7 @@ app.add_typer(tasks.app)
 app.add_typer(jobs.app)
 app.command()(run)
 app.add_typer(executions.app)
+app.add_typer(files.app)
 app.add_typer(keys.app)
 app.add_typer(stores.app)
 app.command(short_help="See it all at work, from nothing to a result.")(demo)

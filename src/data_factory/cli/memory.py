@@ -19,6 +19,7 @@ from data_factory.service.commands import Claim, Launch, Report
 from data_factory.service.paging import Part
 from data_factory.service.platform import Platform
 from data_factory.service.waiting_room import Presence
+from data_factory.store.disk import DiskBlobs
 from data_factory.store.sqlite import SqliteStore
 from data_factory.worker.errors import UsageError
 from data_factory.worker.outcome import OF_FAILURES
@@ -181,7 +182,11 @@ class MemoryFactory:
         return await self._platform.executions.claim(claim, 0, Presence())
 
     async def _open(self) -> tuple[Platform, str]:
-        platform = Platform(SqliteStore(Path(self._folder.name)), clock=lambda: self._now_ms)
+        platform = Platform(
+            SqliteStore(Path(self._folder.name)),
+            DiskBlobs(Path(self._folder.name, "files")),
+            clock=lambda: self._now_ms,
+        )
         await platform.keys.prepare(_KEY)
         return platform, (await platform.keys.caller(_KEY)).account_id
 

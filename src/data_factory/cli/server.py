@@ -62,6 +62,37 @@ def server(
             help="How many processes serve this address; several need PostgreSQL.",
         ),
     ] = 1,
+    files_dir: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="DATA_FACTORY_FILES_DIR",
+            help="Where the content of files is kept: `files` in the data directory, if not given. Servers that share "
+            "a database must share it, too.",
+            show_default=False,
+        ),
+    ] = None,
+    max_file_size: Annotated[
+        int, typer.Option(envvar="DATA_FACTORY_MAX_FILE_SIZE", min=1, metavar="MIB", help="How large a file may be.")
+    ] = 100,
+    file_retention: Annotated[
+        int,
+        typer.Option(
+            envvar="DATA_FACTORY_FILE_RETENTION",
+            min=0,
+            max=100_000,
+            metavar="DAYS",
+            help="How long a file is kept that no job uses; 0 is for ever.",
+        ),
+    ] = 90,
+    file_quota: Annotated[
+        int,
+        typer.Option(
+            envvar="DATA_FACTORY_FILE_QUOTA",
+            min=0,
+            metavar="MIB",
+            help="How much the files of an account may have together; 0 is no limit.",
+        ),
+    ] = 0,
     log_format: Annotated[
         LogFormat, typer.Option(envvar="DATA_FACTORY_LOG_FORMAT", help="How the log is written, on standard error.")
     ] = LogFormat.TEXT,
@@ -94,10 +125,14 @@ def server(
     try:
         from data_factory.cli.serving import Settings, serve, serve_with
         from data_factory.cli.supervising import CannotStart
+        from data_factory.service.files import DAY_MS, MIB, FileRules
     except ModuleNotFoundError as missing:
         raise not_installed(missing) from None
+    rules = FileRules(max_file_size * MIB, file_retention * DAY_MS, file_quota * MIB)
     try:
-        settings = Settings(host, port, data_dir, database, database_timeout, key)
+        settings = Settings(
+            host, port, data_dir, database, database_timeout, key, files_dir or data_dir / "files", rules
+        )
         if processes == 1:
             serve(settings)
         elif not serve_with(processes, settings, log_format):

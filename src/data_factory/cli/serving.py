@@ -24,11 +24,13 @@ from data_factory.cli.credentials import announce, keep_key
 from data_factory.cli.listening import address_of, listening, listening_together
 from data_factory.cli.logs import LogFormat, log_to_stderr
 from data_factory.cli.supervising import CannotStart, Lifeline, Supervisor
+from data_factory.service.files import FileRules
 from data_factory.service.platform import Platform
+from data_factory.store.disk import DiskBlobs
 from data_factory.store.postgresql import PostgresqlStore
 from data_factory.store.postgresql.database import shown
 from data_factory.store.postgresql.migrating import prepare
-from data_factory.store.promises import StoreUnavailable, UnusableSchema
+from data_factory.store.promises import Store, StoreUnavailable, UnusableSchema
 from data_factory.store.sqlite import SqliteStore
 from data_factory.store.sqlite.lock import DirectoryInUse, DirectoryLock
 
@@ -50,7 +52,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     That is `database`, the address of a PostgreSQL, if there is one, else `data_dir`. `patience` is how long an answer
     of the database is waited for, in seconds. `key` is the admin key; without one the first start makes one, and keeps
-    it in `data_dir`.
+    it in `data_dir`. The content of files is in `files_dir`, by these rules.
     """
 
     host: str
@@ -59,6 +61,8 @@ class Settings(msgspec.Struct, frozen=True):
     database: str | None
     patience: float
     key: str | None
+    files_dir: Path
+    file_rules: FileRules
 
 
 def serve(settings: Settings) -> None:
@@ -129,10 +133,12 @@ def _run(
 
     async def on_postgresql(url: str) -> None:
         await prepare(url)
-        await _serve(settings, Platform(PostgresqlStore(url, settings.patience)), listener, begun, lifeline)
+        await _serve(settings, _platform(settings, PostgresqlStore(url, settings.patience)), listener, begun, lifeline)
 
     async def on_sqlite() -> None:
-        await _serve(settings, Platform(SqliteStore(settings.data_dir, settings.patience)), listener, begun, lifeline)
+        await _serve(
+            settings, _platform(settings, SqliteStore(settings.data_dir, settings.patience)), listener, begun, lifeline
+        )
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         if settings.database is not None:
@@ -143,6 +149,10 @@ def _run(
             runner.run(on_sqlite())
         finally:
             lock.release()
+
+
+def _platform(settings: Settings, store: Store) -> Platform:
+    return Platform(store, DiskBlobs(settings.files_dir), settings.file_rules)
 
 
 async def _serve(

@@ -14,8 +14,10 @@ from data_factory.client.call import Call, Lost, Plan, Reply
 from data_factory.client.conversation import Conversation, Pause
 from data_factory.client.retry import RetryPolicy
 from data_factory.client.settings import load_settings
+from data_factory.client.transfer import Download
 from data_factory.client.verbs import (
     AsyncApiKeys,
+    AsyncFiles,
     AsyncJobExecutions,
     AsyncJobs,
     AsyncPipelines,
@@ -53,6 +55,7 @@ class AsyncClient:
         self.jobs = AsyncJobs(self)
         self.job_executions = AsyncJobExecutions(self)
         self.pipelines = AsyncPipelines(self)
+        self.files = AsyncFiles(self)
         self.api_keys = AsyncApiKeys(self)
 
     async def health(self) -> dict[str, Any]:
@@ -77,9 +80,22 @@ class AsyncClient:
 
     async def _request(self, call: Call[Any]) -> Reply | Lost:
         try:
-            return wire.reply(await self._http.request(**wire.request(call, self.base_url)))
+            with wire.request(call, self.base_url) as arguments:
+                if call.download is not None:
+                    return await self._receive(call.download, arguments)
+                return wire.reply(await self._http.request(**arguments))
         except httpx.TransportError as error:
             return wire.lost(error)
+
+    async def _receive(self, download: Download, arguments: dict[str, Any]) -> Reply:
+        async with self._http.stream(**arguments) as response:
+            if not response.is_success:
+                await response.aread()
+                return wire.reply(response)
+            download.begin(response.status_code, response.headers.get("etag", ""))
+            async for block in response.aiter_bytes():
+                download.take(block)
+            return wire.taken(response)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -14,7 +14,8 @@ from data_factory.client.call import Call, Lost, Plan, Reply
 from data_factory.client.conversation import Conversation, Pause
 from data_factory.client.retry import RetryPolicy
 from data_factory.client.settings import load_settings
-from data_factory.client.verbs import ApiKeys, JobExecutions, Jobs, Pipelines, TaskExecutions, Tasks
+from data_factory.client.transfer import Download
+from data_factory.client.verbs import ApiKeys, Files, JobExecutions, Jobs, Pipelines, TaskExecutions, Tasks
 
 T = TypeVar("T")
 
@@ -50,6 +51,7 @@ class Client:
         self.jobs = Jobs(self)
         self.job_executions = JobExecutions(self)
         self.pipelines = Pipelines(self)
+        self.files = Files(self)
         self.api_keys = ApiKeys(self)
 
     def health(self) -> dict[str, Any]:
@@ -74,9 +76,22 @@ class Client:
 
     def _request(self, call: Call[Any]) -> Reply | Lost:
         try:
-            return wire.reply(self._http.request(**wire.request(call, self.base_url)))
+            with wire.request(call, self.base_url) as arguments:
+                if call.download is not None:
+                    return self._receive(call.download, arguments)
+                return wire.reply(self._http.request(**arguments))
         except httpx.TransportError as error:
             return wire.lost(error)
+
+    def _receive(self, download: Download, arguments: dict[str, Any]) -> Reply:
+        with self._http.stream(**arguments) as response:
+            if not response.is_success:
+                response.read()
+                return wire.reply(response)
+            download.begin(response.status_code, response.headers.get("etag", ""))
+            for block in response.iter_bytes():
+                download.take(block)
+            return wire.taken(response)
 
     def close(self) -> None:
         """Close the connections."""

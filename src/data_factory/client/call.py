@@ -8,6 +8,8 @@ from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 import msgspec
 from msgspec import UNSET
 
+from data_factory.client.transfer import Download, Upload
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -22,7 +24,8 @@ Repeat = Literal["always", "keyed", "unsent"]
 class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """One request and the type of its answer.
 
-    `wait` is for how many seconds the server may hold the answer back.
+    `wait` is for how many seconds the server may hold the answer back. An `upload` is sent in the place of a `body`;
+    what a `download` takes is not in the answer.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -33,6 +36,8 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     body: Any = UNSET
     wait: float = 0
     repeat: Repeat = "always"
+    upload: Upload | None = None
+    download: Download | None = None
 
     def __iter__(self) -> Generator[Call[Any], Any, T]:
         """A call is the shortest plan: itself, and its answer is the result."""

@@ -65,7 +65,7 @@ def create_task(definition: TaskLike, *, idempotency_key: str | None = None) -> 
 
 def get_task(task_id: str) -> Call[Task]:
     """The task with this id."""
-    return Call(method="GET", path=_path("tasks", task_id), result=Task)
+    return Call(method="GET", path=path_of("tasks", task_id), result=Task)
 
 
 def update_task(task_id: str, definition: TaskLike) -> Call[Task]:
@@ -75,12 +75,12 @@ def update_task(task_id: str, definition: TaskLike) -> Call[Task]:
 
 def delete_task(task_id: str) -> Call[Task]:
     """Delete a task that no job uses; gives back what it was."""
-    return Call(method="DELETE", path=_path("tasks", task_id), result=Task, repeat="unsent")
+    return Call(method="DELETE", path=path_of("tasks", task_id), result=Task, repeat="unsent")
 
 
 def list_tasks(*, key: str | None = None, size: int = 100) -> Pages[Task]:
     """The tasks of the account, newest first, read `size` at a time."""
-    return Pages(path=_path("tasks"), result=Listing[Task], params=_given(key=key), size=size)
+    return Pages(path=path_of("tasks"), result=Listing[Task], params=_given(key=key), size=size)
 
 
 def find_task(key: str) -> Steps[Task | None]:
@@ -92,7 +92,7 @@ def poll_task(task_id: str, *, wait: float = 0) -> Call[TaskExecution]:
     """Claim the oldest waiting execution of one task; `NotFound` if none waits (after `wait` seconds)."""
     return Call(
         method="GET",
-        path=_path("tasks", task_id, "poll"),
+        path=path_of("tasks", task_id, "poll"),
         result=TaskExecution,
         headers=_prefer(wait),
         wait=wait,
@@ -105,12 +105,12 @@ def poll_task(task_id: str, *, wait: float = 0) -> Call[TaskExecution]:
 
 def get_task_execution(task_execution_id: str) -> Call[TaskExecution]:
     """The task execution with this id."""
-    return Call(method="GET", path=_path("task_executions", task_execution_id), result=TaskExecution)
+    return Call(method="GET", path=path_of("task_executions", task_execution_id), result=TaskExecution)
 
 
 def patch_task_execution(task_execution_id: str, patch: TaskExecutionPatch | Mapping[str, Any]) -> Call[TaskExecution]:
     """Report on one task execution: its result, or `IN_PROGRESS` as a heartbeat."""
-    return Call(method="PATCH", path=_path("task_executions", task_execution_id), body=patch, result=TaskExecution)
+    return Call(method="PATCH", path=path_of("task_executions", task_execution_id), body=patch, result=TaskExecution)
 
 
 def claim(
@@ -135,7 +135,7 @@ def claim(
     )
     return Call(
         method="POST",
-        path=_path("task_executions", "claim"),
+        path=path_of("task_executions", "claim"),
         body=request,
         result=Claimed,
         headers=_prefer(wait),
@@ -149,7 +149,7 @@ def report(reports: Sequence[ReportBody], *, claim: ClaimRequest | None = None) 
     repeatable = claim is None or claim.request_id is not None
     return Call(
         method="POST",
-        path=_path("task_executions", "report"),
+        path=path_of("task_executions", "report"),
         body=request,
         result=Reported,
         repeat="always" if repeatable else "unsent",
@@ -166,7 +166,7 @@ def create_job(definition: JobLike, *, idempotency_key: str | None = None) -> Ca
 
 def get_job(job_id: str) -> Call[Job]:
     """The job with this id."""
-    return Call(method="GET", path=_path("jobs", job_id), result=Job)
+    return Call(method="GET", path=path_of("jobs", job_id), result=Job)
 
 
 def update_job(job_id: str, definition: JobLike) -> Call[Job]:
@@ -176,7 +176,7 @@ def update_job(job_id: str, definition: JobLike) -> Call[Job]:
 
 def list_jobs(*, key: str | None = None, size: int = 100) -> Pages[Job]:
     """The jobs of the account, newest first, read `size` at a time."""
-    return Pages(path=_path("jobs"), result=Listing[Job], params=_given(key=key), size=size)
+    return Pages(path=path_of("jobs"), result=Listing[Job], params=_given(key=key), size=size)
 
 
 def find_job(key: str) -> Steps[Job | None]:
@@ -220,7 +220,7 @@ def get_job_execution(job_execution_id: str, *, wait: float = 0) -> Call[JobExec
     """The job execution with this id; with `wait`, as soon as it has ended, or as it is after so many seconds."""
     return Call(
         method="GET",
-        path=_path("job_executions", job_execution_id),
+        path=path_of("job_executions", job_execution_id),
         result=JobExecution,
         headers=_prefer(wait),
         wait=wait,
@@ -229,14 +229,14 @@ def get_job_execution(job_execution_id: str, *, wait: float = 0) -> Call[JobExec
 
 def list_job_executions(*, job_id: str | None = None, size: int = 100) -> Pages[JobExecution]:
     """The job executions of the account, or of one job, newest first, read `size` at a time."""
-    return Pages(path=_path("job_executions"), result=Listing[JobExecution], params=_given(jobId=job_id), size=size)
+    return Pages(path=path_of("job_executions"), result=Listing[JobExecution], params=_given(jobId=job_id), size=size)
 
 
 def cancel_job_execution(job_execution_id: str, *, reason: str = "") -> Call[JobExecution]:
     """End a job execution before its time."""
     return Call(
         method="POST",
-        path=_path("job_executions", job_execution_id, "cancel"),
+        path=path_of("job_executions", job_execution_id, "cancel"),
         body=CancelRequest(reason=reason),
         result=JobExecution,
         repeat="unsent",
@@ -246,13 +246,13 @@ def cancel_job_execution(job_execution_id: str, *, reason: str = "") -> Call[Job
 def list_task_executions(job_execution_id: str, *, size: int = 100) -> Pages[TaskExecution]:
     """The task executions of a job execution, oldest first, every attempt of each."""
     return Pages(
-        path=_path("job_executions", job_execution_id, "task_executions"), result=Listing[TaskExecution], size=size
+        path=path_of("job_executions", job_execution_id, "task_executions"), result=Listing[TaskExecution], size=size
     )
 
 
 def explain_job_execution(job_execution_id: str) -> Call[Why]:
     """Why a job execution stands where it does: what it waits for, or who is at work on it."""
-    return Call(method="GET", path=_path("job_executions", job_execution_id, "why"), result=Why)
+    return Call(method="GET", path=path_of("job_executions", job_execution_id, "why"), result=Why)
 
 
 # Logs
@@ -279,20 +279,20 @@ def create_log(
         log["taskExecutionId"] = task_execution_id
     # The header is how the hosted platform knows which execution is meant.
     headers = {"cid": job_execution_id}
-    return Call(method="POST", path=_path("logs"), body=log, headers=headers, result=Log, repeat="unsent")
+    return Call(method="POST", path=path_of("logs"), body=log, headers=headers, result=Log, repeat="unsent")
 
 
 def create_logs(logs: Sequence[LogRequest]) -> Call[Logged]:
     """Tell up to 1,000 things in one call, of any job executions."""
     return Call(
-        method="POST", path=_path("logs", "batch"), body=LogsRequest(tuple(logs)), result=Logged, repeat="unsent"
+        method="POST", path=path_of("logs", "batch"), body=LogsRequest(tuple(logs)), result=Logged, repeat="unsent"
     )
 
 
 def list_logs(job_execution_id: str, *, severity: Severity | None = None, size: int = 100) -> Pages[Log]:
     """What was told of a job execution, oldest first; with `severity`, only what is as bad as that, or worse."""
     return Pages(
-        path=_path("job_executions", job_execution_id, "logs"),
+        path=path_of("job_executions", job_execution_id, "logs"),
         result=Listing[Log],
         size=size,
         params=_given(severity=severity),
@@ -309,18 +309,18 @@ def create_pipeline(title: str, *, slots: int = 1, idempotency_key: str | None =
 
 def get_pipeline(pipeline_id: str) -> Call[Pipeline]:
     """The pipeline with this id."""
-    return Call(method="GET", path=_path("pipelines", pipeline_id), result=Pipeline)
+    return Call(method="GET", path=path_of("pipelines", pipeline_id), result=Pipeline)
 
 
 def update_pipeline(pipeline_id: str, title: str, *, slots: int = 1) -> Call[Pipeline]:
     """Rename a pipeline, or give it more or fewer slots."""
     definition = PipelineDefinition(title=title, slots=slots)
-    return Call(method="PUT", path=_path("pipelines", pipeline_id), body=definition, result=Pipeline)
+    return Call(method="PUT", path=path_of("pipelines", pipeline_id), body=definition, result=Pipeline)
 
 
 def list_pipelines(*, size: int = 100) -> Pages[Pipeline]:
     """The pipelines of the account, newest first."""
-    return Pages(path=_path("pipelines"), result=Listing[Pipeline], size=size)
+    return Pages(path=path_of("pipelines"), result=Listing[Pipeline], size=size)
 
 
 # API keys
@@ -328,17 +328,17 @@ def list_pipelines(*, size: int = 100) -> Pages[Pipeline]:
 
 def create_api_key(title: str) -> Call[ApiKey]:
     """Make an API key. The answer holds the key itself, which cannot be read again."""
-    return Call(method="POST", path=_path("api_keys"), body=KeyRequest(title=title), result=ApiKey, repeat="unsent")
+    return Call(method="POST", path=path_of("api_keys"), body=KeyRequest(title=title), result=ApiKey, repeat="unsent")
 
 
 def list_api_keys(*, size: int = 100) -> Pages[ApiKey]:
     """The API keys of the account, newest first, without the keys themselves."""
-    return Pages(path=_path("api_keys"), result=Listing[ApiKey], size=size)
+    return Pages(path=path_of("api_keys"), result=Listing[ApiKey], size=size)
 
 
 def revoke_api_key(api_key_id: str) -> Call[ApiKey]:
     """Revoke an API key: from now on it is refused."""
-    return Call(method="DELETE", path=_path("api_keys", api_key_id), result=ApiKey, repeat="unsent")
+    return Call(method="DELETE", path=path_of("api_keys", api_key_id), result=ApiKey, repeat="unsent")
 
 
 # Health
@@ -371,16 +371,17 @@ def _find(pages: Pages[K], key: str) -> Steps[K | None]:
 
 def _create(resource: str, body: Any, result: type[R], idempotency_key: str | None) -> Call[R]:
     headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
-    return Call(method="POST", path=_path(resource), body=body, result=result, headers=headers, repeat="keyed")
+    return Call(method="POST", path=path_of(resource), body=body, result=result, headers=headers, repeat="keyed")
 
 
 def _update(resource: str, resource_id: str, definition: Any, result: type[R]) -> Call[R]:
     plain = dict(definition) if isinstance(definition, Mapping) else msgspec.to_builtins(definition)
     body = {**plain, "id": resource_id}
-    return Call(method="PUT", path=_path(resource, resource_id), body=body, result=result)
+    return Call(method="PUT", path=path_of(resource, resource_id), body=body, result=result)
 
 
-def _path(*parts: str) -> str:
+def path_of(*parts: str) -> str:
+    """The path of a resource, from the names and the ids that it is made of."""
     if "" in parts:
         raise ValueError("an id is empty")
     return "/".join([PREFIX, *(quote(part, safe="") for part in parts)])

@@ -10,7 +10,7 @@ import functools
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
-from data_factory.client import calls
+from data_factory.client import calls, files
 from data_factory.client.call import Call, Listing, Pages, Plan
 
 P = ParamSpec("P")
@@ -163,6 +163,16 @@ class _PipelineVerbs:
     list = Lister(calls.list_pipelines)
 
 
+class _FileVerbs:
+    upload = Verb(files.upload_file)
+    get = Verb(files.get_file)
+    download = Verb(files.download_file)
+    copy_to = Verb(files.copy_file)
+    read = Verb(files.read_file)
+    delete = Verb(files.delete_file)
+    list = Lister(files.list_files)
+
+
 class _ApiKeyVerbs:
     create = Verb(calls.create_api_key)
     revoke = Verb(calls.revoke_api_key)
@@ -189,6 +199,10 @@ class Pipelines(_PipelineVerbs, Blocking):
     """The queues that job executions wait in."""
 
 
+class Files(_FileVerbs, Blocking):
+    """The files of the account."""
+
+
 class ApiKeys(_ApiKeyVerbs, Blocking):
     """The API keys of the account."""
 
@@ -211,6 +225,10 @@ class AsyncJobExecutions(_JobExecutionVerbs, Awaited):
 
 class AsyncPipelines(_PipelineVerbs, Awaited):
     """The queues that job executions wait in."""
+
+
+class AsyncFiles(_FileVerbs, Awaited):
+    """The files of the account. What is read from the disk, or written to it, is a block at a time."""
 
 
 class AsyncApiKeys(_ApiKeyVerbs, Awaited):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -23,8 +25,25 @@ def headers(settings: Settings) -> dict[str, str]:
     return known | ({"X-Api-Key": settings.token} if settings.token else {})
 
 
-def request(call: Call[Any], base_url: str) -> dict[str, Any]:
-    """The arguments with which httpx sends `call`."""
+@contextmanager
+def request(call: Call[Any], base_url: str) -> Iterator[dict[str, Any]]:
+    """The arguments with which httpx sends `call`, and what it sends is open meanwhile."""
+    arguments = _arguments(call, base_url)
+    if call.download is not None:
+        arguments["headers"] = {
+            **call.headers,
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            **call.download.headers(),
+        }
+    if call.upload is None:
+        yield arguments
+    else:
+        with call.upload.opened() as content:
+            yield {**arguments, "files": {"file": (call.upload.filename, content, call.upload.content_type)}}
+
+
+def _arguments(call: Call[Any], base_url: str) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "method": call.method,
         "url": base_url + call.path,
@@ -42,6 +61,11 @@ def request(call: Call[Any], base_url: str) -> dict[str, Any]:
 def reply(response: httpx.Response) -> Reply:
     """What was answered; the names of headers are in lower case."""
     return Reply(status=response.status_code, headers=dict(response.headers), body=response.content)
+
+
+def taken(response: httpx.Response) -> Reply:
+    """What stands for an answer whose content a download has taken."""
+    return Reply(status=response.status_code, headers=dict(response.headers), body=b"null")
 
 
 def lost(error: httpx.TransportError) -> Lost:

@@ -128,10 +128,34 @@ class JobExecutionEnded(Conflict):
     code = "job_execution_ended"
 
 
+class FileInUse(Conflict):
+    """The file is used by jobs."""
+
+    code = "file_in_use"
+
+
 class TooLarge(DataFactoryError):
     """The request is too large."""
 
     code = "too_large"
+
+
+class QuotaExceeded(DataFactoryError):
+    """The files of the account have no room for this one: delete some first."""
+
+    code = "quota_exceeded"
+
+
+class TooSlow(DataFactoryError):
+    """The rest of the request did not come in time: nothing of it was kept."""
+
+    code = "too_slow"
+
+
+class RangeNotSatisfiable(DataFactoryError):
+    """The content has nothing in the range that was asked for."""
+
+    code = "range_not_satisfiable"
 
 
 class Unavailable(DataFactoryError):

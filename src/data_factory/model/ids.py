@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Final
 
 ID_PATTERN: Final = r"^[0-9a-f]{24}$"
+CURSOR_PATTERN: Final = r"^(?:[0-9a-f]{24}|[0-9a-f]{64})$"
+"""An id of any resource: files have longer ones."""
 
 _LOW_BITS: Final = 48
 _LOW_MASK: Final = (1 << _LOW_BITS) - 1
@@ -28,6 +30,11 @@ def is_id(text: str) -> bool:
     (True, False)
     """
     return re.fullmatch(ID_PATTERN, text) is not None
+
+
+def is_cursor(text: str) -> bool:
+    """Whether `text` has the form of an id of any resource, files included."""
+    return re.fullmatch(CURSOR_PATTERN, text) is not None
 
 
 class IdMaker:

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 import msgspec
 
-from data_factory.model.status import JobExecutionStatus, JobStatus, MessageType, Severity, TaskExecutionStatus
+from data_factory.model.status import (
+    FileStatus,
+    JobExecutionStatus,
+    JobStatus,
+    MessageType,
+    Severity,
+    TaskExecutionStatus,
+)
 
 Record = msgspec.Struct
 
@@ -148,6 +155,33 @@ class TaskExecutionRecord(Record, frozen=True):
     timeout_at: int | None
     ended_at: int | None
     timer_at: int | None
+
+
+class FileRecord(Record, frozen=True):
+    """A file, without its content, which is a blob of the same id.
+
+    An ARRIVING one is being uploaded, and has neither size nor checksum yet; a LEAVING one is gone, but for what is
+    left of its content. `due_at` is when it is swept: None for one that a job uses, which stays.
+    """
+
+    id: str
+    account_id: str
+    status: FileStatus
+    filename: str
+    content_type: str
+    size: int
+    sha256: str
+    created_at: int
+    updated_at: int
+    due_at: int | None
+
+
+class FileTallyRecord(Record, frozen=True):
+    """How many files an account has, and how many bytes they have together."""
+
+    account_id: str
+    files: int
+    bytes: int
 
 
 class IdempotencyRecord(Record, frozen=True):

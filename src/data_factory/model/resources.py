@@ -164,6 +164,18 @@ class Log(Resource, frozen=True, kw_only=True, tag="log"):
     kept: bool = True
 
 
+class File(Resource, frozen=True, kw_only=True, tag="data_factory_file"):
+    """A file. `url` is that of its content; `expires_at` is when it is deleted, null if it stays: a job uses it."""
+
+    updated_at: datetime
+    url: str
+    filename: str
+    content_type: str
+    size: int
+    sha256: str
+    expires_at: datetime | None
+
+
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True, rename="camel", tag_field="object", tag="list"):
     """Some of a list, newest first. `next_cursor` is what to send as `cursor` to go on; null at the end."""
 

@@ -44,6 +44,9 @@ Severity = Literal["info", "warning", "error"]
 
 MessageType = Literal["DEFAULT", "MARKDOWN"]
 
+FileStatus = Literal["ARRIVING", "KEPT", "LEAVING"]
+"""Of a file, as it is kept; only a KEPT one is shown."""
+
 JOB_EXECUTION_MOVES: Final[dict[JobExecutionStatus, frozenset[JobExecutionStatus]]] = {
     "PENDING": frozenset({"RUNNING", "TERMINATED"}),
     "RUNNING": frozenset({"COMPLETED", "USER_ERROR", "FAILED", "TERMINATED", "TIMEDOUT"}),

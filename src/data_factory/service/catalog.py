@@ -147,6 +147,7 @@ class Catalog:
                     raise GroundMoved
                 job, version = publication.records(account_id, id, self._clock())
                 await transaction.insert_job(job, version, set(publication.task_ids.values()))
+                await transaction.use_files(job.id, account_id, publication.file_ids, job.updated_at)
                 self._graphs.keep((id, job.version), publication.graph)
                 return job
 
@@ -207,6 +208,7 @@ class Catalog:
                     raise GroundMoved
                 job, version = publication.records(account_id, id, self._clock())
                 await transaction.update_job(job, version, set(publication.task_ids.values()))
+                await transaction.use_files(job.id, account_id, publication.file_ids, job.updated_at)
                 self._graphs.keep((id, job.version), publication.graph)
                 return job, version
 

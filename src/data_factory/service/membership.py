@@ -9,7 +9,7 @@ from data_factory.service.clock import Clock
 from data_factory.service.keys import Keys
 from data_factory.service.timers import Timers
 from data_factory.service.waiting_room import WaitingRoom
-from data_factory.store.promises import Store
+from data_factory.store.promises import Store, Transaction
 
 SPARED_MS: Final = 10_000
 """How long a worker is given to be heard again, when nobody was there to hear it: after a start, or an outage."""
@@ -29,9 +29,14 @@ class Membership:
         """Nobody was there to hear a worker: its lease does not end before it had the time to be heard again.
 
         A process that joins others spares nothing, or those that are started one after the other would keep alive the
-        lease of a worker that is dead.
+        lease of a worker that is dead. And nobody is there any more to receive the rest of a file.
         """
-        await self._store.write(lambda transaction: transaction.spare_leases(self._clock(), SPARED_MS))
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.spare_leases(self._clock(), SPARED_MS)
+            await transaction.abandon_files(self._clock())
+
+        await self._store.write(work)
 
     def hear(self, line: str) -> None:
         """Wake those who wait here for what another process has done."""

@@ -14,13 +14,16 @@ from data_factory.service.clock import Clock, SteadyClock
 from data_factory.service.commands import FillSlots
 from data_factory.service.dispatcher import Dispatcher
 from data_factory.service.executions import Executions
+from data_factory.service.files import FileRules, Files
 from data_factory.service.graphs import Graphs
 from data_factory.service.health import Health
 from data_factory.service.keys import Keep, Keys
 from data_factory.service.membership import Membership
 from data_factory.service.polls import Polls
+from data_factory.service.retention import Retention
 from data_factory.service.timers import Timers
 from data_factory.service.waiting_room import WaitingRoom
+from data_factory.store.blobs import Blobs
 from data_factory.store.promises import Reads, Store
 
 log = logging.getLogger(__name__)
@@ -34,13 +37,20 @@ LOOK_AGAIN_S: Final = 0.02
 class Platform:
     """A Data Factory on a store.
 
-    platform = Platform(SqliteStore(Path(".data-factory")))
+    platform = Platform(SqliteStore(Path(".data-factory")), DiskBlobs(Path(".data-factory/files")))
     key = await platform.start()
     …
     await platform.stop()
     """
 
-    def __init__(self, store: Store, clock: Clock | None = None, new_id: NewId | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        blobs: Blobs,
+        rules: FileRules | None = None,
+        clock: Clock | None = None,
+        new_id: NewId | None = None,
+    ) -> None:
         clock = clock or SteadyClock(store.wall_ns)
         self.clock = clock
         self.new_id = new_id or IdMaker(clock)
@@ -52,6 +62,9 @@ class Platform:
         self.polls = Polls(store, clock)
         self.executions = Executions(store, self.dispatcher, self.room, self.polls, clock)
         self.catalog = Catalog(store, self.dispatcher, graphs, clock, self.new_id)
+        self.blobs = blobs
+        self.retention = Retention(store, blobs, clock)
+        self.files = Files(store, blobs, self.retention, clock, self.new_id, rules or FileRules())
         self.keys = Keys(store, clock, self.new_id)
         self.health = Health(store, self.dispatcher)
         self._membership = Membership(store, clock, self.room, self.timers, self.keys)
@@ -64,16 +77,19 @@ class Platform:
         if waiting := await self.store.read(_waiting_pipelines):
             await self.dispatcher.submit(FillSlots(tuple(waiting)))
         self.timers.start()
+        self.retention.start()
         return made
 
     async def stop(self) -> None:
         """Finish what was asked, and close the store. Whoever still waits is answered."""
         await self.timers.stop()
         await self.polls.stop()
+        await self.retention.stop()
         for filling in self._filling:  # the next start fills what this leaves
             filling.cancel()
         await self.dispatcher.stop()
         await self.store.close()
+        await self.blobs.close()
 
     def _tell(self, effects: Effects) -> None:
         """Wake those who wait for what a transaction has done."""

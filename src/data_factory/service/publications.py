@@ -8,6 +8,7 @@ from data_factory.engine.graph import Graph, compile_graph
 from data_factory.engine.publication import check_job, custom_task_keys
 from data_factory.model.definitions import JobBody, JobDefinition
 from data_factory.model.errors import FieldError, NotFound
+from data_factory.model.file_values import names_files
 from data_factory.model.records import JobRecord, JobVersionRecord
 from data_factory.service.lookups import pipeline_of
 from data_factory.store.promises import Reads
@@ -40,6 +41,7 @@ class Publication(msgspec.Struct, frozen=True):
     definition: JobDefinition
     encoded: str
     task_ids: dict[str, str]
+    file_ids: frozenset[str]
     graph: Graph
 
     def records(self, account_id: str, id: str, now: int) -> Published:
@@ -65,7 +67,9 @@ class Publication(msgspec.Struct, frozen=True):
 def prepare(body: JobBody, ground: Ground) -> Publication:
     """Check a job and compile it; Invalid with all that is wrong with it."""
     definition, task_ids = check_job(body, ground.known, ground.errors)
-    return Publication(ground, definition, _json(definition), task_ids, compile_graph(definition, task_ids))
+    encoded = _json(definition)
+    files = frozenset(names_files(encoded))
+    return Publication(ground, definition, encoded, task_ids, files, compile_graph(definition, task_ids))
 
 
 async def ground_of(reads: Reads, account_id: str, body: JobBody, present: JobRecord | None) -> Ground:

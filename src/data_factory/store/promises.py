@@ -15,6 +15,8 @@ from data_factory.model.errors import OutcomeUnknown, Unavailable
 from data_factory.model.records import (
     AccountRecord,
     ApiKeyRecord,
+    FileRecord,
+    FileTallyRecord,
     IdempotencyRecord,
     JobExecutionRecord,
     JobRecord,
@@ -144,6 +146,17 @@ class Reads(Protocol):
         """When a worker last asked for each of these tasks, as far as one has."""
         ...
 
+    async def files_by_id(self, account_id: str, ids: Iterable[str]) -> list[FileRecord]:
+        """These files, of those that the account has: what is arriving or leaving is not there."""
+        ...
+
+    async def files_of_account(self, account_id: str, part: Slice) -> list[FileRecord]: ...
+    async def file_tally(self, account_id: str) -> FileTallyRecord | None: ...
+    async def jobs_using_file(self, file_id: str) -> list[JobRecord]: ...
+    async def next_due_file(self) -> int | None:
+        """When the next file is to be swept; None when there is none."""
+        ...
+
     async def waiting_pipelines(self) -> list[str]:
         """The ids of the pipelines in which something waits for a slot."""
         ...
@@ -262,6 +275,39 @@ class Transaction(Reads, Protocol):
 
     async def note_polls(self, polls: Sequence[TaskPollRecord]) -> None:
         """Workers have asked for these tasks, which come in the order of their ids."""
+        ...
+
+    async def insert_file(self, file: FileRecord) -> None: ...
+    async def keep_file(self, file: FileRecord) -> None:
+        """A file has arrived.
+
+        Raises:
+            StaleWrite: it is not awaited any more.
+        """
+        ...
+
+    async def count_files(self, more: Sequence[FileTallyRecord]) -> None:
+        """Add to the tallies of these accounts. Files that are counted are taken in hand before."""
+        ...
+
+    async def use_files(self, job_id: str, account_id: str, ids: Iterable[str], now: int) -> None:
+        """A job uses these files, of those that its account has, and no others: they stay from now on."""
+        ...
+
+    async def abandon_files(self, now: int) -> None:
+        """Whatever is arriving is due: nobody is left to bring the rest."""
+        ...
+
+    async def due_files(self, now: int, limit: int) -> list[FileRecord]:
+        """What is to be swept, the earliest first; what another transaction sweeps is not there."""
+        ...
+
+    async def leave_files(self, ids: Iterable[str], now: int) -> None:
+        """They are not to be seen any more; what there is of them is due now."""
+        ...
+
+    async def delete_files(self, ids: Iterable[str]) -> None:
+        """Nothing is left of these that were leaving."""
         ...
 
     async def insert_idempotency_keys(self, rows: Sequence[IdempotencyRecord], forget_before: int) -> None:

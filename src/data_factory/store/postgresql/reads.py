@@ -12,6 +12,8 @@ from asyncpg import Connection, Record
 from data_factory.model.records import (
     AccountRecord,
     ApiKeyRecord,
+    FileRecord,
+    FileTallyRecord,
     IdempotencyRecord,
     JobExecutionRecord,
     JobRecord,
@@ -156,6 +158,24 @@ class PostgresqlReads:
     ) -> list[LogRecord]:
         values = {"account_id": account_id, "job_execution_id": job_execution_id, "severities": list(severities)}
         return await self._listed(LogRecord, "logs_of_job", part, **values)
+
+    # -- files
+
+    async def files_by_id(self, account_id: str, ids: Iterable[str]) -> list[FileRecord]:
+        return await self._all(FileRecord, "files_by_id", account_id=account_id, ids=texts(ids))
+
+    async def files_of_account(self, account_id: str, part: Slice) -> list[FileRecord]:
+        return await self._listed(FileRecord, "files_of_account", part, account_id=account_id)
+
+    async def file_tally(self, account_id: str) -> FileTallyRecord | None:
+        return await self._one(FileTallyRecord, "file_tally", account_id=account_id)
+
+    async def jobs_using_file(self, file_id: str) -> list[JobRecord]:
+        return await self._all(JobRecord, "jobs_using_file", file_id=file_id)
+
+    async def next_due_file(self) -> int | None:
+        due: int | None = (await self._fetch("next_due_file"))[0][0]
+        return due
 
     async def waiting_pipelines(self) -> list[str]:
         return await self._names("waiting_pipelines")

@@ -18,6 +18,8 @@ import msgspec
 from data_factory.model.records import (
     AccountRecord,
     ApiKeyRecord,
+    FileRecord,
+    FileTallyRecord,
     IdempotencyRecord,
     JobExecutionRecord,
     JobRecord,
@@ -210,6 +212,43 @@ class PostgresqlTransaction(PostgresqlReads):
     async def insert_logs(self, logs: Sequence[LogRecord], more: Sequence[LogTallyRecord]) -> None:
         await self._insert_all("insert_logs", logs)
         await self._insert_all("count_logs", more)
+
+    # -- files
+
+    async def files_by_id(self, account_id: str, ids: Iterable[str]) -> list[FileRecord]:
+        return await self._all(FileRecord, "hold_files_by_id", account_id=account_id, ids=texts(ids))
+
+    async def insert_file(self, file: FileRecord) -> None:
+        await self._execute("insert_file", **_as_dict(file))
+
+    async def keep_file(self, file: FileRecord) -> None:
+        _expect(1, await self._execute("keep_file", **_as_dict(file)))
+
+    async def count_files(self, more: Sequence[FileTallyRecord]) -> None:
+        if more:
+            account_ids = [one.account_id for one in more]
+            await self._execute("begin_file_tallies", account_id=account_ids)
+            await self._fetch("hold_file_tallies", account_id=account_ids)
+            await self._execute("count_files", **_arrays(more))
+
+    async def use_files(self, job_id: str, account_id: str, ids: Iterable[str], now: int) -> None:
+        await self._execute("delete_job_files", job_id=job_id)
+        if named := texts(ids):
+            await self._fetch("hold_files_by_id", account_id=account_id, ids=named)
+            await self._execute("make_files_permanent", account_id=account_id, ids=named, now=now)
+            await self._execute("insert_job_files", job_id=job_id, account_id=account_id, ids=named)
+
+    async def abandon_files(self, now: int) -> None:
+        await self._execute("abandon_files", now=now)
+
+    async def due_files(self, now: int, limit: int) -> list[FileRecord]:
+        return await self._all(FileRecord, "due_files", now=now, limit=limit)
+
+    async def leave_files(self, ids: Iterable[str], now: int) -> None:
+        await self._execute("leave_files", ids=list(ids), now=now)
+
+    async def delete_files(self, ids: Iterable[str]) -> None:
+        await self._execute("delete_files", ids=list(ids))
 
     # -- idempotency keys
 

@@ -17,6 +17,8 @@ import msgspec
 from data_factory.model.records import (
     AccountRecord,
     ApiKeyRecord,
+    FileRecord,
+    FileTallyRecord,
     IdempotencyRecord,
     JobExecutionRecord,
     JobRecord,
@@ -320,6 +322,51 @@ class SqliteTransaction:
     async def insert_logs(self, logs: Sequence[LogRecord], more: Sequence[LogTallyRecord]) -> None:
         self._execute_all("insert_logs", logs)
         self._execute_all("count_logs", more)
+
+    # -- files
+
+    async def files_by_id(self, account_id: str, ids: Iterable[str]) -> list[FileRecord]:
+        return self._all(FileRecord, "files_by_id", account_id=account_id, ids=_array(ids))
+
+    async def files_of_account(self, account_id: str, part: Slice) -> list[FileRecord]:
+        return self._listed(FileRecord, "files_of_account", part, account_id=account_id)
+
+    async def file_tally(self, account_id: str) -> FileTallyRecord | None:
+        return self._one(FileTallyRecord, "file_tally", account_id=account_id)
+
+    async def jobs_using_file(self, file_id: str) -> list[JobRecord]:
+        return self._all(JobRecord, "jobs_using_file", file_id=file_id)
+
+    async def insert_file(self, file: FileRecord) -> None:
+        self._execute("insert_file", **_as_dict(file))
+
+    async def keep_file(self, file: FileRecord) -> None:
+        _expect(1, self._execute("keep_file", **_as_dict(file)).rowcount)
+
+    async def count_files(self, more: Sequence[FileTallyRecord]) -> None:
+        self._execute_all("count_files", more)
+
+    async def use_files(self, job_id: str, account_id: str, ids: Iterable[str], now: int) -> None:
+        self._execute("delete_job_files", job_id=job_id)
+        if named := list(ids):
+            self._execute("make_files_permanent", account_id=account_id, ids=_array(named), now=now)
+            self._execute("insert_job_files", job_id=job_id, account_id=account_id, ids=_array(named))
+
+    async def abandon_files(self, now: int) -> None:
+        self._execute("abandon_files", now=now)
+
+    async def next_due_file(self) -> int | None:
+        due: int | None = self._execute("next_due_file").fetchone()[0]
+        return due
+
+    async def due_files(self, now: int, limit: int) -> list[FileRecord]:
+        return self._all(FileRecord, "due_files", now=now, limit=limit)
+
+    async def leave_files(self, ids: Iterable[str], now: int) -> None:
+        self._execute("leave_files", ids=_array(ids), now=now)
+
+    async def delete_files(self, ids: Iterable[str]) -> None:
+        self._execute("delete_files", ids=_array(ids))
 
     # -- timers and idempotency keys
 

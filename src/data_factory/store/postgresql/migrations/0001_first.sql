@@ -187,6 +187,40 @@ CREATE TABLE log_tallies (
     bytes             bigint NOT NULL CHECK (bytes >= 0)
 );
 
+-- Files, without their content: that is a blob of the same id. What is due is swept.
+CREATE TABLE files (
+    seq           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id            text COLLATE "C" NOT NULL UNIQUE CHECK (length(id) = 64),
+    account_id    text COLLATE "C" NOT NULL REFERENCES accounts (id),
+    status        text COLLATE "C" NOT NULL CHECK (status IN ('ARRIVING', 'KEPT', 'LEAVING')),
+    filename      text NOT NULL,
+    content_type  text NOT NULL,
+    size          bigint NOT NULL CHECK (size >= 0),
+    sha256        text COLLATE "C" NOT NULL CHECK (length(sha256) IN (0, 64)),
+    created_at    bigint NOT NULL,
+    updated_at    bigint NOT NULL,
+    due_at        bigint,
+    CHECK (status <> 'KEPT' OR (length(sha256) = 64 AND filename <> ''))
+);
+CREATE INDEX files_of_account ON files (account_id, seq) WHERE status = 'KEPT';
+CREATE INDEX files_due ON files (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX files_arriving ON files (id) WHERE status = 'ARRIVING';
+
+-- How much of them an account has, so that nobody has to count.
+CREATE TABLE file_tallies (
+    account_id  text COLLATE "C" PRIMARY KEY,
+    files       bigint NOT NULL CHECK (files >= 0),
+    bytes       bigint NOT NULL CHECK (bytes >= 0)
+);
+
+-- Which files the present version of a job names.
+CREATE TABLE job_files (
+    job_id   text COLLATE "C" NOT NULL REFERENCES jobs (id),
+    file_id  text COLLATE "C" NOT NULL REFERENCES files (id),
+    PRIMARY KEY (job_id, file_id)
+);
+CREATE INDEX job_files_of_file ON job_files (file_id);
+
 CREATE TABLE idempotency_keys (
     account_id   text COLLATE "C" NOT NULL,
     key          text COLLATE "C" NOT NULL,

@@ -185,6 +185,40 @@ CREATE TABLE log_tallies (
     bytes             INTEGER NOT NULL CHECK (bytes >= 0)
 ) STRICT, WITHOUT ROWID;
 
+-- Files, without their content: that is a blob of the same id. What is due is swept.
+CREATE TABLE files (
+    seq           INTEGER PRIMARY KEY,
+    id            TEXT NOT NULL UNIQUE CHECK (length(id) = 64),
+    account_id    TEXT NOT NULL REFERENCES accounts (id),
+    status        TEXT NOT NULL CHECK (status IN ('ARRIVING', 'KEPT', 'LEAVING')),
+    filename      TEXT NOT NULL,
+    content_type  TEXT NOT NULL,
+    size          INTEGER NOT NULL CHECK (size >= 0),
+    sha256        TEXT NOT NULL CHECK (length(sha256) IN (0, 64)),
+    created_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL,
+    due_at        INTEGER,
+    CHECK (status <> 'KEPT' OR (length(sha256) = 64 AND filename <> ''))
+) STRICT;
+CREATE INDEX files_of_account ON files (account_id, seq) WHERE status = 'KEPT';
+CREATE INDEX files_due ON files (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX files_arriving ON files (id) WHERE status = 'ARRIVING';
+
+-- How much of them an account has, so that nobody has to count.
+CREATE TABLE file_tallies (
+    account_id  TEXT PRIMARY KEY,
+    files       INTEGER NOT NULL CHECK (files >= 0),
+    bytes       INTEGER NOT NULL CHECK (bytes >= 0)
+) STRICT, WITHOUT ROWID;
+
+-- Which files the present version of a job names.
+CREATE TABLE job_files (
+    job_id   TEXT NOT NULL REFERENCES jobs (id),
+    file_id  TEXT NOT NULL REFERENCES files (id),
+    PRIMARY KEY (job_id, file_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX job_files_of_file ON job_files (file_id);
+
 CREATE TABLE idempotency_keys (
     account_id   TEXT NOT NULL,
     key          TEXT NOT NULL,

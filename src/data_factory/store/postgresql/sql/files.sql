@@ -1,0 +1,76 @@
+-- name: insert_file
+INSERT INTO files (
+    id, account_id, status, filename, content_type, size, sha256, created_at, updated_at, due_at
+) VALUES (
+    :id, :account_id, :status, :filename, :content_type, :size, :sha256, :created_at, :updated_at, :due_at
+);
+
+-- name: keep_file
+UPDATE files SET status = 'KEPT', filename = :filename, content_type = :content_type, size = :size, sha256 = :sha256,
+    created_at = :created_at, updated_at = :updated_at, due_at = :due_at
+WHERE id = :id AND status = 'ARRIVING';
+
+-- name: begin_file_tallies
+-- For itself: a tally that is added to may be made smaller, and what is inserted must not be. In the order of the
+-- accounts: two transactions that count for the same ones wait for each other one way only.
+INSERT INTO file_tallies (account_id, files, bytes) SELECT id, 0, 0 FROM unnest(:account_id::text[]) AS a (id) ORDER BY id
+ON CONFLICT DO NOTHING;
+
+-- name: hold_file_tallies
+SELECT account_id FROM file_tallies WHERE account_id = ANY (:account_id::text[]) ORDER BY account_id
+FOR NO KEY UPDATE;
+
+-- name: count_files
+UPDATE file_tallies AS t SET files = t.files + n.files, bytes = t.bytes + n.bytes
+FROM unnest(:account_id::text[], :files::bigint[], :bytes::bigint[]) AS n (account_id, files, bytes)
+WHERE t.account_id = n.account_id;
+
+-- name: file_tally
+SELECT * FROM file_tallies WHERE account_id = :account_id;
+
+-- name: files_by_id
+SELECT * FROM files AS f
+WHERE f.id = ANY (:ids::text[]) AND f.account_id = :account_id AND f.status = 'KEPT';
+
+-- name: hold_files_by_id
+SELECT * FROM files AS f
+WHERE f.id = ANY (:ids::text[]) AND f.account_id = :account_id AND f.status = 'KEPT'
+ORDER BY f.id FOR UPDATE;
+
+-- name: files_of_account
+SELECT * FROM files
+WHERE account_id = :account_id AND status = 'KEPT'
+    AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
+        ELSE (SELECT seq FROM files WHERE id = :cursor AND account_id = :account_id) END
+ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+
+-- name: delete_job_files
+DELETE FROM job_files WHERE job_id = :job_id;
+
+-- name: insert_job_files
+INSERT INTO job_files (job_id, file_id)
+SELECT :job_id, f.id FROM files AS f
+WHERE f.id = ANY (:ids::text[]) AND f.account_id = :account_id AND f.status = 'KEPT';
+
+-- name: make_files_permanent
+UPDATE files SET due_at = NULL, updated_at = :now
+WHERE id = ANY (:ids::text[]) AND account_id = :account_id AND status = 'KEPT'
+    AND due_at IS NOT NULL;
+
+-- name: jobs_using_file
+SELECT j.* FROM job_files AS u JOIN jobs AS j ON j.id = u.job_id WHERE u.file_id = :file_id ORDER BY j.seq LIMIT 10;
+
+-- name: abandon_files
+UPDATE files SET due_at = :now WHERE status = 'ARRIVING';
+
+-- name: next_due_file
+SELECT min(due_at) FROM files WHERE due_at IS NOT NULL;
+
+-- name: due_files
+SELECT * FROM files WHERE due_at <= :now ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED;
+
+-- name: leave_files
+UPDATE files SET status = 'LEAVING', due_at = :now WHERE id = ANY (:ids::text[]);
+
+-- name: delete_files
+DELETE FROM files WHERE id = ANY (:ids::text[]) AND status = 'LEAVING';

@@ -1,0 +1,114 @@
+"""Files: of their account only, from their announcement to the last of them, and each counted while it is there."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from data_factory.model.records import FileRecord, FileTallyRecord
+from data_factory.service.paging import Part
+from data_factory.store.promises import ImpossibleWrite, StaleWrite, Store
+from tests.store.conftest import House
+from tests.store.rows import ALL, NOW, arrive, file, ids, keep, new_id
+from tests.store.rows import job as job_of
+
+pytestmark = pytest.mark.anyio
+
+
+async def found(store: Store, account_id: str, *wanted: str) -> list[FileRecord]:
+    return await store.read(lambda reads: reads.files_by_id(account_id, wanted))
+
+
+async def tally(store: Store, house: House) -> tuple[int, int]:
+    found = await store.read(lambda reads: reads.file_tally(house.account.id))
+    return (found.files, found.bytes) if found else (0, 0)
+
+
+async def test_a_file_is_there_once_it_has_arrived(store: Store, house: House) -> None:
+    kept = file(house.account.id, filename="é \U0001f600 '--.xml", due_at=None)
+    announced = replace(kept, status="ARRIVING", filename="", content_type="", size=0, sha256="", due_at=NOW)
+    await store.write(lambda t: t.insert_file(announced))
+    assert await found(store, house.account.id, kept.id) == []
+    assert await store.read(lambda reads: reads.files_of_account(house.account.id, ALL)) == []
+    await store.write(lambda t: t.keep_file(kept))
+    assert await found(store, house.account.id, kept.id, new_id(), "not\0hing") == [kept]
+    with pytest.raises(StaleWrite):
+        await store.write(lambda t: t.keep_file(kept))
+
+
+async def test_they_are_listed_newest_first_and_another_account_has_none_of_them(store: Store, house: House) -> None:
+    files = [await arrive(store, file(house.account.id)) for _ in range(4)]
+    newest_first = ids(reversed(files))
+    assert ids(await store.read(lambda reads: reads.files_of_account(house.account.id, ALL))) == newest_first
+    part = Part(cursor=newest_first[0], limit=2)
+    assert ids(await store.read(lambda reads: reads.files_of_account(house.account.id, part))) == newest_first[1:3]
+    assert await store.read(lambda reads: reads.files_of_account(new_id(), ALL)) == []
+    assert await found(store, new_id(), files[0].id) == []
+
+
+async def test_each_account_has_a_tally_that_is_never_below_nothing(store: Store, house: House) -> None:
+    assert await tally(store, house) == (0, 0)
+    for size in (5, 7):
+        await arrive(store, file(house.account.id, size=size))
+    assert await tally(store, house) == (2, 12)
+    await store.write(lambda t: t.count_files([FileTallyRecord(house.account.id, -1, -5)]))
+    assert await tally(store, house) == (1, 7)
+    with pytest.raises(ImpossibleWrite):
+        await store.write(lambda t: t.count_files([FileTallyRecord(house.account.id, -2, -7)]))
+    assert await tally(store, house) == (1, 7)
+
+
+async def test_what_is_due_goes_in_two_steps_and_can_be_found_in_between(store: Store, house: House) -> None:
+    early = await arrive(store, file(house.account.id, due_at=NOW - 1))
+    late = await arrive(store, file(house.account.id, due_at=NOW + 1))
+    assert await store.read(lambda reads: reads.next_due_file()) == NOW - 1
+    assert ids(await store.write(lambda t: t.due_files(NOW, 10))) == [early.id]
+    await store.write(lambda t: t.leave_files([early.id], NOW))
+    assert await found(store, house.account.id, early.id, late.id) == [late]
+    [leaving] = await store.write(lambda t: t.due_files(NOW, 10))
+    assert (leaving.id, leaving.status) == (early.id, "LEAVING")
+    await store.write(lambda t: t.delete_files([early.id, late.id]))
+    assert await store.write(lambda t: t.due_files(NOW, 10)) == []
+    assert await found(store, house.account.id, late.id) == [late]
+    assert ids(await store.write(lambda t: t.due_files(NOW + 1, 10))) == [late.id]
+
+
+async def test_what_was_arriving_when_nobody_was_left_is_due(store: Store, house: House) -> None:
+    kept = await arrive(store, file(house.account.id, due_at=None))
+    arriving = file(house.account.id, status="ARRIVING", filename="", sha256="", due_at=NOW + 5_000)
+    await store.write(lambda t: t.insert_file(arriving))
+    assert await store.write(lambda t: t.due_files(NOW, 10)) == []
+    await store.write(lambda t: t.abandon_files(NOW))
+    assert ids(await store.write(lambda t: t.due_files(NOW, 10))) == [arriving.id]
+    assert await found(store, house.account.id, kept.id) == [kept]
+
+
+async def test_what_a_job_uses_stays_and_can_be_asked_for(store: Store, house: House) -> None:
+    one, two = [await arrive(store, file(house.account.id)) for _ in range(2)]
+    owner = house.account.id
+    await store.write(lambda t: t.use_files(house.job.id, owner, [one.id, two.id, new_id()], NOW))
+    assert await store.read(lambda reads: reads.next_due_file()) is None
+    assert await found(store, owner, one.id) == [replace(one, due_at=None, updated_at=NOW)]
+    assert ids(await store.read(lambda reads: reads.jobs_using_file(one.id))) == [house.job.id]
+    await store.write(lambda t: t.use_files(house.job.id, owner, [two.id], NOW + 1))
+    assert await store.read(lambda reads: reads.jobs_using_file(one.id)) == []
+    assert ids(await store.read(lambda reads: reads.jobs_using_file(two.id))) == [house.job.id]
+    assert (await found(store, owner, one.id))[0].due_at is None
+    assert (await found(store, owner, two.id))[0].updated_at == NOW
+
+
+async def test_a_job_uses_no_file_of_another_account(store: Store, house: House) -> None:
+    theirs = await arrive(store, file(house.account.id))
+    await store.write(lambda t: t.use_files(house.job.id, new_id(), [theirs.id], NOW))
+    assert await found(store, house.account.id, theirs.id) == [theirs]
+    assert await store.read(lambda reads: reads.jobs_using_file(theirs.id)) == []
+
+
+async def test_a_file_that_a_job_uses_cannot_be_deleted_behind_its_back(store: Store, house: House) -> None:
+    used = await arrive(store, file(house.account.id))
+    other = job_of(house.account.id, house.pipeline.id)
+    await keep(store, other)
+    await store.write(lambda t: t.use_files(other.id, house.account.id, [used.id], NOW))
+    await store.write(lambda t: t.leave_files([used.id], NOW))
+    with pytest.raises(ImpossibleWrite):
+        await store.write(lambda t: t.delete_files([used.id]))
