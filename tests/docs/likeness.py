@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 _VARIES: Final = re.compile(
-    r"(?P<id>\b[0-9a-f]{24}\b)"
+    r"(?P<id>\b(?:[0-9a-f]{64}|[0-9a-f]{24})\b)"
     r"|(?P<time>\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"
     r"|(?P<second>\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)"
     r"|(?P<date>\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT)"
@@ -41,7 +41,7 @@ class Ids:
 
     def in_commands(self, text: str) -> str:
         """Commands as they are run: with the real ids."""
-        return re.sub(r"\b[0-9a-f]{24}\b", lambda id: self._real.get(id[0], id[0]), text)
+        return re.sub(r"\b(?:[0-9a-f]{64}|[0-9a-f]{24})\b", lambda id: self._real.get(id[0], id[0]), text)
 
     def match(self, shown: str, said: str, *, whole: bool = True) -> bool:
         """Whether `said` is like what is `shown`; if it is, the ids that are new on the page are remembered."""
@@ -68,7 +68,7 @@ class Ids:
         if id in names:
             return f"(?P={names[id]})"
         names[id] = f"id{len(names)}"
-        return f"(?P<{names[id]}>[0-9a-f]{{24}})"
+        return f"(?P<{names[id]}>[0-9a-f]{{{len(id)}}})"
 
 
 def canonical(text: str) -> str:

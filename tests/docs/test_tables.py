@@ -62,7 +62,7 @@ def fields(kind: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("page", "name"),
     [
-        *((API, name) for name in "JobExecution TaskExecution Reason Log Pipeline ApiKey Verdict".split()),
+        *((API, name) for name in "JobExecution TaskExecution Reason Log File Pipeline ApiKey Verdict".split()),
         *(
             (API, name)
             for name in "LaunchRequest LogRequest CancelRequest ClaimRequest ReportRequest ReportBody".split()

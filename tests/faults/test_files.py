@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from data_factory.client import Client
 from tests.api.factory import made, refused, told
-from tests.faults.test_full_disk import full_disk, prlimit
+from tests.faults.test_full_disk import full_disk
 from tests.running import KEY, Server, running_server, until
 
 MIB = 1024 * 1024
@@ -99,7 +100,7 @@ def test_nothing_is_seen_or_left_of_a_file_that_was_being_uploaded_when_the_serv
     assert server.stop() == 0
 
 
-@pytest.mark.skipif(prlimit is None, reason="needs Linux's prlimit")
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux's prlimit")
 def test_a_disk_that_is_full_keeps_nothing_of_a_file_and_is_used_again_when_it_has_room(server: Server) -> None:
     with server.client() as api:
         made(api.post("/files", files={"file": ("a", b"content")}))

@@ -16,6 +16,7 @@ import httpx
 from data_factory.client.call import PREFIX
 from data_factory.client.retry import Backoff
 from data_factory.model.errors import DataFactoryError
+from data_factory.model.file_values import file_id
 
 LARGEST: Final = 100_000_000
 """Bytes of one file, as the hosted platform documents it."""
@@ -166,9 +167,10 @@ class RemoteFiles:
     def _url_of(self, file: FileRef) -> str:
         if isinstance(file, Mapping):
             url = file.get("url")
-            if isinstance(url, str) and url.startswith(("http://", "https://")):
+            own = file_id(url)  # at whatever address it was asked for: no other platform would give it to us
+            if own is None and isinstance(url, str) and url.startswith(("http://", "https://")):
                 return url
-            file = str(file.get("id") or "")
+            file = own or str(file.get("id") or "")
         if not file or "/" in file:
             raise FileFailed("this is no file of the platform: it has neither a url nor an id")
         return f"{self._base_url}{PREFIX}/files/{file}/content"
