@@ -12,7 +12,7 @@ from benchmarks.measuring import Scale, said_of
 
 TINY = Scale(quick=True, rows=200)
 
-ON_POSTGRESQL = ("throughput", "million", "idle", "counts", "floor")
+ON_POSTGRESQL = ("million", "idle", "counts", "floor")
 """Those that go about it in another way there."""
 
 
