@@ -13,7 +13,7 @@ import pytest
 
 from data_factory.store.sqlite.copying import DRAFT_NAME
 from data_factory.store.sqlite.database import FILE_NAME
-from tests.api.factory import Factory, Json, refused, step, told
+from tests.api.factory import Factory, Json, made, refused, step, told
 from tests.cli.conftest import CommandLine
 from tests.cli.terminal import Terminal
 from tests.postgresql import PASSWORD, Database
@@ -35,6 +35,7 @@ def settled(stranger: CommandLine, tmp_path: Path) -> Path:
         factory = Factory(client)
         _, _, held = factory.held()
         told(factory.report(held))
+        made(client.post("/files", files={"file": ("prices.csv", b"9.99", "text/csv")}))
     return tmp_path / "data"
 
 
@@ -99,7 +100,10 @@ def test_what_was_copied_is_shown(stranger: CommandLine, settled: Path, there: D
     assert [line[:2] for line in lines[1:]] == sorted(line[:2] for line in lines[1:])
     assert ["job_executions", "1"] in [line[:2] for line in lines]
     assert re.search(
-        r"^copying (\d+) rows\nchecking \1 rows\nCopied \1 rows, .* the target has the same\.$", said.err, re.MULTILINE
+        r"^copying (\d+) rows\nchecking \1 rows\nCopied \1 rows, .* the target has the same\.\n"
+        r"Files: 1\. Their content is no part of a store: give servers on the target the same --files-dir",
+        said.err,
+        re.MULTILINE,
     )
     back = stranger("store", "copy", there.url, "back", "--json").json
     assert (back["source"], back["target"]) == (there.url.replace(f":{PASSWORD}", ""), "back")

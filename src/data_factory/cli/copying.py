@@ -62,6 +62,11 @@ def copy(source: str, target: str, from_running: bool, as_json: bool) -> None:
     result = Result(_name(source), _name(target), rows, size, seconds, copied)
     show(as_json, msgspec.json.encode(result), lambda: _shown(copied))
     note(f"Copied {rows:,} rows, {decimal(size)}, in {duration(seconds)}. Read back, the target has the same.")
+    if files := sum(one.rows for one in copied if one.table == "files"):
+        note(
+            f"Files: {files:,}. Their content is no part of a store: give servers on the target the same --files-dir, "
+            "or a copy of it."
+        )
     if from_running:
         note(
             "What servers on the source have done since the copy began is not in it. "
