@@ -137,6 +137,7 @@ class Floor:
             account_id=job.account_id,
             job_execution_id=job.id,
             task_id=self._task_id,
+            type="SUB_WORKFLOW",
             path="step0",
             attempt=1,
             status="SCHEDULED",

@@ -149,6 +149,7 @@ def attempt(execution: JobExecutionRecord, task_id: str, path: str = "first", **
         account_id=execution.account_id,
         job_execution_id=execution.id,
         task_id=task_id,
+        type="SUB_WORKFLOW",
         path=path,
         attempt=1,
         status="SCHEDULED",

@@ -11,24 +11,27 @@ Each step gets a task of its own, so its settings (`retry_count`, `timeout_secon
 
 from __future__ import annotations
 
-from itertools import count
+from collections.abc import Callable, Iterable
+from itertools import chain, count
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from data_factory.engine import decider, lease
-from data_factory.engine.decider import Outcome, Run
 from data_factory.engine.graph import compile_graph
+from data_factory.engine.run import Needs, Outcome, Run
+from data_factory.engine.scripts import Script, Verdict, evaluate
 from data_factory.model.definitions import JobDefinition, JobTask, TaskDefinition
 from data_factory.model.records import JobExecutionRecord, TaskExecutionRecord
-from data_factory.model.status import TASK_EXECUTION_ENDED, TaskExecutionStatus
+from data_factory.model.status import TASK_EXECUTION_ENDED, TaskExecutionStatus, TaskType
 
 START = 1_700_000_000_000
 
 
 class StepInStory(msgspec.Struct):
     task: JobTask
-    definition: TaskDefinition
+    definitions: list[TaskDefinition]
 
 
 def step(
@@ -38,7 +41,38 @@ def step(
     task = JobTask(
         name=f"${{account}}/{reference}", task_reference_name=reference, is_optional=optional, input=input or {}
     )
-    return StepInStory(task, TaskDefinition(key=reference, **{"retry_delay_seconds": 0, **settings}))
+    return StepInStory(task, [TaskDefinition(key=reference, **{"retry_delay_seconds": 0, **settings})])
+
+
+def control(
+    type: TaskType,
+    reference: str,
+    *,
+    optional: bool = False,
+    input: dict[str, Any] | None = None,
+    cases: dict[str, list[StepInStory]] | None = None,
+    default: list[StepInStory] | None = None,
+    over: list[StepInStory] | None = None,
+    **fields: Any,
+) -> StepInStory:
+    """A step of control flow, and the steps in it."""
+    inner = [*chain(*(cases or {}).values()), *(default or ()), *(over or ())]
+    task = JobTask(
+        name=type,
+        task_reference_name=reference,
+        type=type,
+        is_optional=optional,
+        input=input or {},
+        decision_cases=UNSET if cases is None else {case: _tasks(steps) for case, steps in cases.items()},
+        default_case=UNSET if default is None else _tasks(default),
+        loop_over=UNSET if over is None else _tasks(over),
+        **fields,
+    )
+    return StepInStory(task, [definition for one in inner for definition in one.definitions])
+
+
+def _tasks(steps: Iterable[StepInStory]) -> tuple[JobTask, ...]:
+    return tuple(one.task for one in steps)
 
 
 class Story:
@@ -51,20 +85,22 @@ class Story:
         output: dict[str, Any] | None = None,
         timeout_seconds: int = 0,
     ) -> None:
-        definition = JobDefinition(
-            key="job", tasks=tuple(one.task for one in steps), output=output, timeout_seconds=timeout_seconds
-        )
-        self.graph = compile_graph(definition, {one.task.name: one.definition.key for one in steps})
-        self.tasks = {one.definition.key: one.definition for one in steps}
+        definition = JobDefinition(key="job", tasks=_tasks(steps), output=output, timeout_seconds=timeout_seconds)
+        self.tasks = {each.key: each for one in steps for each in one.definitions}
+        self.graph = compile_graph(definition, {f"${{account}}/{key}": key for key in self.tasks})
         self.execution = _pending(input or {})
         self.rows: dict[str, TaskExecutionRecord] = {}
         self.now = START
+        self.unforeseen: list[Needs] = []
+        self._all_active = False
+        self.may_think = True
+        self._verdicts: dict[Script, Verdict] = {}
         self._numbers = count(1)
 
     # -- what happens
 
     def start(self) -> None:
-        self._take(decider.start(self.run(), self.now, self._new_id))
+        self._decide(decider.start)
 
     def claim(self, lease_seconds: int | None = None) -> TaskExecutionRecord:
         current = self.current
@@ -80,14 +116,14 @@ class Story:
         self.rows[self.current.id] = lease.hand_back(self.current, self.tasks[self.current.task_id], self.now)
 
     def complete(self, output: dict[str, Any] | None = None) -> None:
-        held = self.current
-        run = self.run(after=held, may_fail=False)
-        self._take(decider.complete(run, held, _json(output or {}), self.now, self._new_id))
+        self.complete_with(self.current, _json(output or {}))
+
+    def complete_with(self, held: TaskExecutionRecord, output: str) -> None:
+        self._decide(decider.complete, held, output, foreseen=self._foreseen(held, may_fail=False))
 
     def fail(self, output: dict[str, Any] | None = None, status: TaskExecutionStatus = "FAILED") -> None:
         held = self.current
-        run = self.run(after=held, may_fail=True)
-        self._take(decider.fail(run, held, status, _json(output or {}), self.now, self._new_id))
+        self._decide(decider.fail, held, status, _json(output or {}), foreseen=self._foreseen(held, may_fail=True))
 
     def work(self, output: dict[str, Any] | None = None) -> None:
         """Claim and complete."""
@@ -99,9 +135,16 @@ class Story:
         self.now += int(seconds * 1000)
         if self.execution.status == "RUNNING":
             due = self.current
-            self._take(decider.expire(self.run(after=due, may_fail=True), due, self.now, self._new_id))
+            self._decide(decider.expire, due, foreseen=self._foreseen(due, may_fail=True))
         if self.execution.deadline_at is not None and self.execution.deadline_at <= self.now:
-            self._take(decider.expire_job(self.run(), self.rows.values(), self.now))
+            self._take(decider.expire_job(self._run(set()), self.rows.values(), self.now))
+
+    def go_on(self) -> bool:
+        """What control flow has put off is done; False when there is nothing of the kind."""
+        postponed = [row for row in self.rows.values() if not row.task_id and row.timer_at is not None]
+        for row in postponed:
+            self._decide(decider.expire, row)
+        return bool(postponed)
 
     def cancel(self, reason: str = "") -> None:
         self._take(decider.cancel(self.execution, self.rows.values(), reason, self.now))
@@ -122,9 +165,16 @@ class Story:
 
     @property
     def current(self) -> TaskExecutionRecord:
-        """The one task execution that has not ended."""
-        (current,) = [row for row in self.rows.values() if row.status not in TASK_EXECUTION_ENDED]
+        """The one task execution of a worker that has not ended."""
+        (current,) = [row for row in self.rows.values() if row.task_id and row.status not in TASK_EXECUTION_ENDED]
         return current
+
+    def at(self, path: str) -> TaskExecutionRecord:
+        """The latest task execution at a path."""
+        return {row.path: row for row in self.rows.values()}[path]
+
+    def output_of(self, path: str) -> Any:
+        return msgspec.json.decode(self.at(path).output)
 
     @property
     def last(self) -> TaskExecutionRecord:
@@ -143,11 +193,36 @@ class Story:
 
     # -- how it is told
 
-    def run(self, after: TaskExecutionRecord | None = None, may_fail: bool = False) -> Run:
-        """What the service would load: nothing more than the graph says that the next step may read."""
-        reads = self.graph.reads_after(after.path, may_fail=may_fail) - {after.path} if after else frozenset[str]()
-        latest = {row.path: row for row in self.rows.values() if row.path in reads}
-        return Run(execution=self.execution, graph=self.graph, tasks=self.tasks, results=latest)
+    def _foreseen(self, after: TaskExecutionRecord, *, may_fail: bool) -> set[str]:
+        """The paths that the service would load at first: what the graph says that the next step may read."""
+        return set(self.graph.reads_after(after.path, may_fail=may_fail) - {after.path})
+
+    def _decide(self, decide: Callable[..., Outcome], *args: Any, foreseen: set[str] | None = None) -> None:
+        """What the service does: load what is foreseen, decide, and again with what was missing."""
+        paths = foreseen or set()
+        while True:
+            run = self._run(paths)
+            try:
+                self._take(decide(run, *args, self.now, self._new_id))
+                return
+            except Needs as needs:
+                self.unforeseen.append(needs)
+                paths |= needs.paths
+                self._all_active |= needs.active
+                self._verdicts |= {script: evaluate(script) for script in needs.scripts}
+
+    def _run(self, paths: set[str]) -> Run:
+        latest = {row.path: row for row in self.rows.values()}
+        active = [row for row in self.rows.values() if row.status not in TASK_EXECUTION_ENDED]
+        return Run(
+            execution=self.execution,
+            graph=self.graph,
+            tasks=self.tasks,
+            rows={path: latest.get(path) for path in paths},
+            active=active if self._all_active else None,
+            verdicts=self._verdicts,
+            may_think=self.may_think,
+        )
 
     def _take(self, outcome: Outcome) -> None:
         self.execution = outcome.execution

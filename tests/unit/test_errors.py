@@ -48,6 +48,7 @@ def test_the_codes_that_clients_rely_on() -> None:
         "job_inactive",
         "idempotency_key_reused",
         "not_claimed",
+        "not_for_workers",
         "lease_lost",
         "task_execution_ended",
         "task_execution_timed_out",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from data_factory.engine.graph import Graph, compile_graph, reference_of
+from data_factory.engine.graph import END, Graph, Work, compile_graph, reference_of
 from data_factory.model.definitions import JobDefinition, JobTask
 
 
@@ -33,7 +34,9 @@ def test_each_step_is_followed_by_the_next_and_the_last_by_none() -> None:
 
 def test_a_step_knows_its_task_and_whether_it_is_optional() -> None:
     compiled = graph({}, {})
-    assert compiled.step("t1").task_id == "a" * 24
+    step = compiled.step("t1")
+    assert isinstance(step, Work)
+    assert step.task_id == "a" * 24
     assert (compiled.step("t0").optional, compiled.step("t1").optional) == (False, True)
 
 
@@ -82,9 +85,80 @@ def test_a_long_job_is_compiled_without_recursion() -> None:
     assert compiled.step("t4998").following == "t4999"
 
 
-def test_inside_a_loop_a_step_is_followed_and_sees_others_in_its_own_iteration() -> None:
-    compiled = graph({}, {"x": "${t0.output.x}"}, {"x": "${t1.output.x} ${t0.output.x}"})
-    assert compiled.after("t0[3,2]") == "t1[3,2]"
-    assert compiled.after("t2[3]") is None
-    assert compiled.seen_from("t2[3]", "t0") == "t0[3]"
-    assert compiled.reads_after("t1[3]", may_fail=False) == {"t0[3]", "t1[3]"}
+LOOPS = compile_graph(
+    msgspec.convert(
+        {
+            "key": "job",
+            "tasks": [
+                {"name": "${account}/work", "taskReferenceName": "before"},
+                {
+                    "name": "loop",
+                    "taskReferenceName": "outer",
+                    "type": "DO_WHILE",
+                    "loopCondition": "$.last.more",
+                    "loopOver": [
+                        {"name": "${account}/work", "taskReferenceName": "first", "input": {"x": "${last.output.x}"}},
+                        {
+                            "name": "loop",
+                            "taskReferenceName": "inner",
+                            "type": "DO_WHILE",
+                            "loopCondition": "false",
+                            "loopOver": [{"name": "${account}/work", "taskReferenceName": "deep"}],
+                        },
+                        {"name": "${account}/work", "taskReferenceName": "last", "input": {"x": "${deep.output.x}"}},
+                    ],
+                },
+                {"name": "${account}/work", "taskReferenceName": "after", "input": {"x": "${deep.output.x}"}},
+            ],
+        },
+        JobDefinition,
+    ),
+    {"${account}/work": "a" * 24},
+)
+
+
+def seen(path: str, reference: str, **latest: int) -> str | None:
+    """Where a reference leads; `latest` is the iteration that each loop is in, by its path without the brackets."""
+    return LOOPS.seen_from(path, reference, lambda loop: latest.get(loop.replace("[", "_").strip("]")))
+
+
+def test_a_step_is_followed_in_its_own_iteration_and_the_last_one_leads_round() -> None:
+    assert LOOPS.after("first[3]") == "inner[3]"
+    assert LOOPS.after("last[3]") is None
+    assert (LOOPS.loop_around("deep[3,2]"), LOOPS.loop_around("inner[3]"), LOOPS.loop_around("after")) == (
+        "inner[3]",
+        "outer",
+        None,
+    )
+    assert LOOPS.next_after("last[3]") == "first[4]"
+    assert LOOPS.next_after("after") is None
+    assert (LOOPS.is_inside("deep[3,2]", "outer"), LOOPS.is_inside("deep[3,2]", "inner[2]")) == (True, False)
+
+
+def test_in_a_loop_a_step_sees_its_own_iteration_and_of_what_comes_later_the_one_before() -> None:
+    assert seen("last[3]", "first") == "first[3]"
+    assert seen("first[3]", "last") == "last[2]"
+    assert seen("first[1]", "last") is None
+    assert seen("first[3]", "first") == "first[2]"
+    assert seen("deep[3,2]", "outer") == "outer"
+    assert seen("first[3]", "before") == "before"
+
+
+def test_a_step_in_another_loop_is_seen_in_its_latest_iteration() -> None:
+    assert seen("last[3]", "deep", inner_3=7) == "deep[3,7]"
+    assert seen("after", "deep", outer=4, inner_4=2) == "deep[4,2]"
+    assert seen("after", "deep", outer=4) is None
+    assert seen(END, "last", outer=4) == "last[4]"
+
+
+def test_the_condition_of_a_loop_sees_all_of_the_iteration_that_it_ends() -> None:
+    assert seen("outer[3]", "last") == "last[3]"
+    assert seen("inner[3,2]", "deep") == "deep[3,2]"
+
+
+def test_what_is_read_at_the_end_of_an_iteration_is_foreseen() -> None:
+    assert LOOPS.reads_after("last[3]", may_fail=False) == {"outer", "last[3]"}
+
+
+def test_a_loop_gives_what_its_iterations_gave_only_where_somebody_reads_it() -> None:
+    assert [LOOPS.loop(path).collected for path in ("outer", "inner[1]")] == [(), ()]

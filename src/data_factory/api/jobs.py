@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
+import msgspec
+
 from data_factory.api.bodies import Misfit, what_fits
 from data_factory.api.presenting import Wire, present_job
 from data_factory.api.routing import PAGING, Call, Query, Routes
@@ -17,6 +19,12 @@ routes: Final = Routes("Jobs")
 ECHOES: Final = frozenset({"object", "id", "createdAt", "updatedAt", "version"})
 """What a client may send back unchanged in a PUT."""
 
+_BLANK: Final = JobTaskBody(name="", task_reference_name="")
+_NOT_FLOW: Final = frozenset({"name", "task_reference_name", "description"})
+_FLOW: Final = {
+    field.encode_name: field.name for field in msgspec.structs.fields(JobTaskBody) if field.name not in _NOT_FLOW
+}
+
 
 async def refuse_job(call: Call, misfit: Misfit) -> Invalid:
     """Of a job that does not fit, what does is checked too: all that is wrong is told at once."""
@@ -27,11 +35,26 @@ async def refuse_job(call: Call, misfit: Misfit) -> Invalid:
 def _what_fits_of_a_job(value: Any) -> JobBody:
     """A job with blanks where something does not fit: to be checked (see `job_errors`), and no more."""
     sent = value.get("tasks") if isinstance(value, dict) else None
-    tasks = [
-        JobTaskBody(**{"name": "", "task_reference_name": "", **what_fits(task, JobTaskBody)})
-        for task in (sent if isinstance(sent, list) else ())
-    ]
-    return JobBody(**{"key": "", **what_fits(value, JobBody), "tasks": tuple(tasks)})
+    return JobBody(**{"key": "", **what_fits(value, JobBody), "tasks": _what_fits_of_tasks(sent)})
+
+
+def _what_fits_of_tasks(sent: Any) -> tuple[JobTaskBody, ...]:
+    return tuple(map(_what_fits_of_a_task, sent)) if isinstance(sent, list) else (_BLANK,)
+
+
+def _what_fits_of_a_task(sent: Any) -> JobTaskBody:
+    """Of a task with control flow that does not fit by itself, nothing is known."""
+    fitting = what_fits(sent, JobTaskBody)
+    if not isinstance(sent, dict):
+        return _BLANK
+    if isinstance(cases := sent.get("decisionCases"), dict):
+        fitting["decision_cases"] = {case: _what_fits_of_tasks(tasks) for case, tasks in cases.items()}
+    for name, field in (("defaultCase", "default_case"), ("loopOver", "loop_over")):
+        if name in sent:
+            fitting[field] = _what_fits_of_tasks(sent[name])
+    if any(name in sent and field not in fitting for name, field in _FLOW.items()):
+        return _BLANK
+    return JobTaskBody(**{"name": "", "task_reference_name": "", **fitting})
 
 
 @routes.post(

@@ -111,6 +111,7 @@ def present_task_execution(execution: TaskExecutionRecord, *, to_worker: bool = 
         "object": "task_execution",
         "id": execution.id,
         "taskId": execution.task_id,
+        "type": execution.type,
         "jobExecutionId": execution.job_execution_id,
         "taskReferenceName": execution.path,
         "attempt": execution.attempt,

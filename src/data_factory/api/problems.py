@@ -22,6 +22,7 @@ STATUS_OF: Final[dict[str, int]] = {
     errors.JobInactive.code: 409,
     errors.IdempotencyKeyReused.code: 409,
     errors.NotClaimed.code: 409,
+    errors.NotForWorkers.code: 409,
     errors.LeaseLost.code: 409,
     errors.TaskExecutionEnded.code: 409,
     errors.TaskExecutionTimedOut.code: 409,

@@ -16,6 +16,7 @@ from data_factory.model.errors import (
     Invalid,
     LeaseLost,
     NotClaimed,
+    NotForWorkers,
     NotFound,
     TaskExecutionCanceled,
     TaskExecutionEnded,
@@ -29,7 +30,14 @@ from data_factory.service.waiting_room import Presence
 
 routes: Final = Routes("Task executions")
 
-STALE: Final = (NotClaimed, LeaseLost, TaskExecutionEnded, TaskExecutionTimedOut, TaskExecutionCanceled)
+STALE: Final = (
+    NotClaimed,
+    NotForWorkers,
+    LeaseLost,
+    TaskExecutionEnded,
+    TaskExecutionTimedOut,
+    TaskExecutionCanceled,
+)
 
 
 @routes.get("/task_executions/{id}", answer=TaskExecution, errors=(NotFound,))

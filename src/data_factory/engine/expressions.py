@@ -29,13 +29,12 @@ import msgspec
 
 from data_factory.engine.interpolation import MAX_NESTING, Expression, NestedTooDeep, parse
 from data_factory.engine.paths import MAX_STEPS, WORKFLOW, Lookup, PathError, compile_path
-from data_factory.model.errors import FieldError, Invalid
+from data_factory.model.errors import FieldError, Invalid, member
 
 MAX_DEPTH = 100
 MAX_ERRORS = 100
 
 _BEGINNING = re.compile(r"\s*(?:\$\.)?([A-Za-z0-9_-]+)[.\[]")
-_IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 
 class ExpressionErrors(Invalid):
@@ -260,7 +259,7 @@ class _Compiler:
             case dict() | list() if depth == MAX_DEPTH:
                 self.error(path, f"nested more than {MAX_DEPTH} deep")
             case dict():
-                members = {key: self.value(item, _member(path, key), depth + 1) for key, item in value.items()}
+                members = {key: self.value(item, member(path, key), depth + 1) for key, item in value.items()}
                 changing = tuple((key, node) for key, node in members.items() if not isinstance(node, _Constant))
                 constants = {key: node.value if isinstance(node, _Constant) else None for key, node in members.items()}
                 return _Object(constants, changing) if changing else _Constant(constants)
@@ -334,9 +333,3 @@ class _Compiler:
             self.mentions.append(Mention(path, reference, text))
         if reference in (WORKFLOW, None):
             self.reads_workflow = True
-
-
-def _member(path: str, key: str) -> str:
-    if not _IDENTIFIER.fullmatch(key):
-        return f"{path}[{_quoted(key)}]"
-    return f"{path}.{key}" if path else key

@@ -2,18 +2,28 @@
 
 A place in a running job is a *path*: the reference name of the step and, inside loops, the iteration of each loop
 around it (`resize`, `resize[3]`, `resize[3,2]`). The path is kept with the row of the task execution, so going on from
-a step looks at that step and at the one that follows, however long the job is.
+a step looks at that step, at the loop around it and at the one that follows, however long the job is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Final, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from data_factory.engine.expressions import Template, compile_template
-from data_factory.model.definitions import JobDefinition
+from data_factory.model.definitions import JobDefinition, JobTask
+from data_factory.model.status import TaskType
+
+_LITTLE: Final = re.compile(r"\$\{\s*(\$\.)?[\w-]+\.(output\.iteration|input\b.*|status)\s*\}")
+"""An expression that reads something of a loop, but nothing of what its iterations gave."""
+
+END: Final = ""
+"""Where the output of the job is evaluated: after everything."""
 
 
 def reference_of(path: str) -> str:
@@ -25,6 +35,25 @@ def reference_of(path: str) -> str:
     return path.partition("[")[0]
 
 
+def iterations_of(path: str) -> tuple[int, ...]:
+    """The iteration of each loop around a path, from the outside in.
+
+    >>> iterations_of("resize[3,2]"), iterations_of("resize")
+    ((3, 2), ())
+    """
+    inside = path.partition("[")[2]
+    return tuple(map(int, inside[:-1].split(","))) if inside else ()
+
+
+def path_of(reference: str, iterations: Sequence[int]) -> str:
+    """The path of a step in some iterations.
+
+    >>> path_of("crop", (3, 2)), path_of("crop", ())
+    ('crop[3,2]', 'crop')
+    """
+    return f"{reference}[{','.join(map(str, iterations))}]" if iterations else reference
+
+
 def beside(path: str, reference: str) -> str:
     """The path of another step in the same iterations.
 
@@ -34,14 +63,59 @@ def beside(path: str, reference: str) -> str:
     return reference + path[len(reference_of(path)) :]
 
 
-class Step(msgspec.Struct, frozen=True):
-    """One task of a job in its place. `template` is its input; None gives it the whole input of the job."""
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One task of a job in its place. `template` is its input; None if it has none of its own.
+
+    `number` counts the steps in the order in which they are written. `loops` are those around it, from the outside in.
+    Without a `following`, it is the last step of the innermost of them, or of the job.
+    """
 
     reference: str
-    task_id: str
+    type: TaskType
     optional: bool
     template: Template | None
     following: str | None
+    loops: tuple[str, ...]
+    number: int
+
+
+class Work(Step, frozen=True, kw_only=True):
+    """A task for a worker. Without a template, it is given the whole input of the job."""
+
+    task_id: str
+
+
+class Switch(Step, frozen=True, kw_only=True):
+    """A fork in the road: a script, or the value of an input, names the case. None is what follows the switch."""
+
+    script: str | None
+    parameter: str
+    cases: Mapping[str, str | None]
+    default: str | None
+
+    def target(self, case: str) -> str | None:
+        """The step to go on with in this case; None at the end of the loop or job."""
+        return self.cases.get(case, self.default) or self.following
+
+
+class Loop(Step, frozen=True, kw_only=True):
+    """Steps that run, and run again as long as the condition is true.
+
+    `looks_at` are the steps in it whose output the condition may read, `collected` those whose outputs it gives.
+    """
+
+    condition: str
+    first: str
+    looks_at: tuple[str, ...]
+    collected: tuple[str, ...]
+
+    def inside(self, path: str, iteration: int) -> str:
+        """The path from which an iteration of this loop, which stands at `path`, is seen."""
+        return path_of(self.reference, (*iterations_of(path), iteration))
+
+
+class Terminate(Step, frozen=True, kw_only=True):
+    """The end of the job."""
 
 
 class Graph(msgspec.Struct, frozen=True):
@@ -54,53 +128,191 @@ class Graph(msgspec.Struct, frozen=True):
     first: str
     output: Template | None
     timeout_ms: int | None
+    has_loops: bool
 
     def step(self, path: str) -> Step:
         """The step that a path stands on."""
         return self.steps[reference_of(path)]
 
     def after(self, path: str) -> str | None:
-        """The path of the step that follows; None at the end of the job."""
+        """The path of the step that follows in the same iteration; None at the end of a loop or of the job."""
         following = self.step(path).following
         return None if following is None else beside(path, following)
 
-    def seen_from(self, path: str, reference: str) -> str:
-        """Where a reference leads that stands in the input of the step at `path`, or in the job's output (`""`)."""
-        return beside(path, reference)
+    def loop(self, path: str) -> Loop:
+        """The loop that stands at a path."""
+        return cast(Loop, self.step(path))
+
+    def loop_around(self, path: str) -> str | None:
+        """The path of the innermost loop around a path; None where there is none."""
+        loops = self.step(path).loops
+        return path_of(loops[-1], iterations_of(path)[:-1]) if loops else None
+
+    def is_inside(self, path: str, loop: str) -> bool:
+        """Whether a path is in the loop that stands at another path."""
+        outer = iterations_of(loop)
+        return reference_of(loop) in self.step(path).loops and iterations_of(path)[: len(outer)] == outer
+
+    def seen_from(self, path: str, reference: str, latest: Callable[[str], int | None]) -> str | None:
+        """Where a reference leads that stands in the input of the step at `path`, or in the job's output (`END`).
+
+        In a loop it is the same iteration of a step before, and the one before of any other. What is in a loop that is
+        not around the path is that of its `latest` iteration, asked for by the path of the loop. None: nowhere.
+        """
+        step = self.steps[reference]
+        own, number = iterations_of(path), len(self.steps)
+        around: tuple[str, ...] = ()
+        if path != END:
+            reader = self.step(path)
+            around, number = reader.loops, reader.number
+            if len(own) > len(around):  # the condition of a loop sees all of the iteration that it ends
+                around, number = (*around, reader.reference), len(self.steps)
+        shared = 0
+        while shared < min(len(around), len(step.loops)) and around[shared] == step.loops[shared]:
+            shared += 1
+        iterations = list(own[:shared])
+        if shared and step.number >= number:
+            iterations[-1] -= 1
+            if iterations[-1] == 0:
+                return None
+        for loop in step.loops[shared:]:
+            iteration = latest(path_of(loop, iterations))
+            if iteration is None:
+                return None
+            iterations.append(iteration)
+        return path_of(reference, iterations)
+
+    # -- what is read, as far as it can be foreseen
+
+    def next_after(self, path: str) -> str | None:
+        """The path of the step that most likely comes next: in a loop, it goes round once more."""
+        if (after := self.after(path)) is not None:
+            return after
+        if (around := self.loop_around(path)) is None:
+            return None
+        return path_of(self.loop(around).first, (*iterations_of(around), iterations_of(path)[-1] + 1))
 
     def reads_after(self, path: str, *, may_fail: bool) -> frozenset[str]:
         """The paths that may be read when the step at `path` has ended and the job goes on, or ends."""
-        after = self.after(path)
-        entering = frozenset[str]() if after is None else self.reads_of(self.step(after).template, after)
-        ending = self.reads_of(self.output, "") if may_fail or after is None else frozenset[str]()
-        return entering | ending
+        entered = self.next_after(path)
+        reads = set[str]() if entered is None else set(self._reads_of(self.step(entered).template, entered))
+        if self.step(path).following is None and (around := self.loop_around(path)) is not None:
+            loop = self.loop(around)
+            inside = loop.inside(around, iterations_of(path)[-1])
+            reads.add(around)
+            reads.update(self._reads_of(loop.template, inside))
+            reads.update(self._found(loop.looks_at, inside))
+        if may_fail or entered is None:
+            reads.update(self._reads_of(self.output, END))
+        return frozenset(reads)
 
-    def reads_of(self, template: Template | None, path: str) -> frozenset[str]:
-        """The paths that a template may read that stands at `path`."""
+    def _reads_of(self, template: Template | None, path: str) -> Iterator[str]:
+        return self._found(self.references_of(template), path)
+
+    def _found(self, references: Iterable[str], path: str) -> Iterator[str]:
+        """Where references lead, without those that lead into a loop that is not around the path."""
+        found = (self.seen_from(path, reference, lambda _: None) for reference in references)
+        return (one for one in found if one is not None)
+
+    def references_of(self, template: Template | None) -> Iterable[str]:
+        """The steps that a template may read."""
         if template is None:
-            return frozenset()
-        references = self.steps if template.reads_all else template.reads
-        return frozenset(self.seen_from(path, reference) for reference in references)
+            return ()
+        return self.steps if template.reads_all else template.reads
 
 
 def compile_graph(definition: JobDefinition, task_ids: Mapping[str, str]) -> Graph:
     """The graph of a checked definition; `task_ids` gives the id of each task that it names."""
-    references = [task.task_reference_name for task in definition.tasks]
-    following: list[str | None] = [*references[1:], None]
-    steps = {
-        task.task_reference_name: Step(
-            reference=task.task_reference_name,
-            task_id=task_ids[task.name],
-            optional=task.is_optional,
-            template=compile_template(task.input) if task.input else None,
-            following=after,
-        )
-        for task, after in zip(definition.tasks, following, strict=True)
-    }
-    output: dict[str, Any] | None = definition.output
+    compiler = _Compiler(task_ids)
+    first = compiler.sequence(definition.tasks, None, ())
+    output = None if definition.output is None else compile_template(definition.output)
     return Graph(
-        steps=steps,
-        first=references[0],
-        output=None if output is None else compile_template(output),
+        steps=_collecting_what_is_read(compiler.steps, output),
+        first=cast(str, first),
+        output=output,
         timeout_ms=definition.timeout_seconds * 1000 or None,
+        has_loops=any(isinstance(step, Loop) for step in compiler.steps.values()),
     )
+
+
+def _collecting_what_is_read(steps: Mapping[str, Step], output: Template | None) -> Mapping[str, Step]:
+    """Loops give the outputs of their iterations only where something reads them: that may be a lot."""
+    templates = [template for template in (output, *(step.template for step in steps.values())) if template is not None]
+    reads_all = any(template.reads_all for template in templates)
+    mentions = (mention for template in templates for mention in template.mentions)
+    read = {mention.reference for mention in mentions if not _LITTLE.fullmatch(mention.text)}
+    collecting: dict[str, Loop] = {}
+    for step in sorted(steps.values(), key=attrgetter("number")):  # each before those in it
+        if isinstance(step, Loop):
+            is_output = output is None and step.following is None and not step.loops
+            in_collected = any(loop in collecting and collecting[loop].collected for loop in step.loops)
+            if not (reads_all or is_output or in_collected or step.reference in read):
+                step = replace(step, collected=())
+            collecting[step.reference] = step
+    return {**steps, **collecting}
+
+
+class _Compiler:
+    """Makes the steps of a job."""
+
+    def __init__(self, task_ids: Mapping[str, str]) -> None:
+        self._task_ids = task_ids
+        self._numbers: dict[str, int] = {}
+        self.steps: dict[str, Step] = {}
+
+    def sequence(self, tasks: Sequence[JobTask], following: str | None, loops: tuple[str, ...]) -> str | None:
+        """Tasks that run one after the other, and then what follows; the reference of the first of all."""
+        references = [task.task_reference_name for task in tasks]
+        for task, after in zip(tasks, [*references[1:], following], strict=False):
+            self._step(task, after, loops)
+        return references[0] if references else following
+
+    def _step(self, task: JobTask, following: str | None, loops: tuple[str, ...]) -> None:
+        reference = task.task_reference_name
+        common: dict[str, Any] = {
+            "reference": reference,
+            "type": task.type,
+            "optional": task.is_optional,
+            "template": compile_template(task.input) if task.input else None,
+            "following": following,
+            "loops": loops,
+            "number": len(self._numbers),
+        }
+        self._numbers[reference] = len(self._numbers)
+        match task.type:
+            case "SUB_WORKFLOW":
+                self.steps[reference] = Work(**common, task_id=self._task_ids[task.name])
+            case "TERMINATE":
+                self.steps[reference] = Terminate(**common)
+            case "DO_WHILE":
+                self.steps[reference] = self._loop(task, common)
+            case "SWITCH" | "DECISION":
+                self.steps[reference] = self._switch(task, common)
+
+    def _switch(self, task: JobTask, common: dict[str, Any]) -> Switch:
+        following, loops = common["following"], common["loops"]
+        cases = task.decision_cases or {}
+        default = task.default_case or ()
+        by_script = task.type == "SWITCH" and task.evaluator_type != "value-param"
+        parameter = task.case_value_param if task.type == "DECISION" else task.expression
+        return Switch(
+            **common,
+            script=str(task.expression) if by_script else None,
+            parameter=str(parameter),
+            cases={case: self.sequence(tasks, following, loops) for case, tasks in cases.items()},
+            default=self.sequence(default, following, loops),
+        )
+
+    def _loop(self, task: JobTask, common: dict[str, Any]) -> Loop:
+        reference, condition = task.task_reference_name, str(task.loop_condition)
+        loops = (*common["loops"], reference)
+        begin = len(self._numbers)
+        first = self.sequence(task.loop_over or (), None, loops)
+        inside = [name for name, number in self._numbers.items() if number >= begin]
+        return Loop(
+            **common,
+            condition=condition,
+            first=str(first),
+            looks_at=tuple(name for name in inside if name in condition and self.steps[name].loops == loops),
+            collected=tuple(name for name in inside if self.steps[name].loops == loops),
+        )

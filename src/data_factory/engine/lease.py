@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from data_factory.engine.decider import make_ready
+from data_factory.engine.attempts import make_ready
 from data_factory.model.definitions import TaskDefinition
 from data_factory.model.errors import (
     LeaseLost,

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, Final
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from data_factory.engine.expressions import ExpressionErrors, Mention, compile_template
-from data_factory.model.definitions import JobBody, JobDefinition, JobTask, JobTaskBody
+from data_factory.engine.flow import either, flow_errors
+from data_factory.model.definitions import JobBody, JobDefinition, JobTask, JobTaskBody, all_tasks, sequences_in
 from data_factory.model.errors import FieldError, Invalid
 
 CUSTOM_TASK: Final = re.compile(r"^\$\{account\}/(?P<key>.+)$")
 RESERVED: Final = frozenset({"workflow", "account"})
 
+MAX_TASKS: Final = 10_000
 MAX_ERRORS: Final = 100
 MAX_SHOWN: Final = 500
 MAX_QUOTED: Final = 200
@@ -27,7 +29,8 @@ def custom_task_keys(body: JobBody) -> frozenset[str]:
     >>> custom_task_keys(JobBody(key="j", tasks=(JobTaskBody(name="${account}/power", task_reference_name="t"),)))
     frozenset({'power'})
     """
-    return frozenset(match["key"] for task in body.tasks if (match := CUSTOM_TASK.match(task.name)))
+    work = (task for task in all_tasks(body.tasks) if task.type == "SUB_WORKFLOW")
+    return frozenset(match["key"] for task in work if (match := CUSTOM_TASK.match(task.name)))
 
 
 def check_job(
@@ -51,16 +54,37 @@ def job_errors(body: JobBody, known: Mapping[str, str]) -> Iterator[FieldError]:
     Of a job that did not fit as it was sent, give what does: a task without a name, or without a reference name (`""`),
     and a job without tasks are ones of which that is not known, and nothing is held against it.
     """
+    if len(list(islice(all_tasks(body.tasks), MAX_TASKS + 1))) > MAX_TASKS:
+        yield FieldError("tasks", f"has more than {MAX_TASKS} tasks, counting those in one another")
+        return
     before: set[str] = set() if body.tasks else {""}
-    for index, task in enumerate(body.tasks):
-        path = f"tasks[{index}]"
+    yield from _sequence_errors(body.tasks, "tasks", known, before, set())
+    yield from _value_errors({"output": body.output, "outputParameters": body.output_parameters}, before)
+
+
+def _sequence_errors(
+    tasks: Sequence[JobTaskBody], where: str, known: Mapping[str, str], before: set[str], taken: set[str]
+) -> Iterator[FieldError]:
+    """What is wrong with tasks that run one after the other. `before` are the references that they may name, to which
+    theirs are added; `taken` are those that no other task may have."""
+    for index, task in enumerate(tasks):
+        path = f"{where}[{index}]"
         yield from _name_errors(task, path, known)
-        yield from _reference_errors(task, path, before)
+        yield from _reference_errors(task, path, taken)
+        taken.add(task.task_reference_name)
         yield from _spelling_errors(task.is_optional, task.optional, f"{path}.isOptional", f"{path}.optional")
+        yield from flow_errors(task, path)
+        if task.type == "DO_WHILE":  # in a loop, what comes later has come in the iteration before
+            before.update(one.task_reference_name for one in all_tasks((task,)))
         spellings = {f"{path}.input": task.input, f"{path}.inputParameters": task.input_parameters}
         yield from _value_errors(spellings, before)
         before.add(task.task_reference_name)
-    yield from _value_errors({"output": body.output, "outputParameters": body.output_parameters}, before)
+        after = set(before)
+        for inner, sequence in sequences_in(task):
+            inside = set(before)
+            yield from _sequence_errors(sequence, f"{path}.{inner}", known, inside, taken)
+            after |= inside
+        before |= after
 
 
 def first_errors(errors: Iterable[FieldError]) -> tuple[FieldError, ...]:
@@ -80,17 +104,7 @@ def first_errors(errors: Iterable[FieldError]) -> tuple[FieldError, ...]:
 def _definition(body: JobBody) -> JobDefinition:
     return JobDefinition(
         key=body.key,
-        tasks=tuple(
-            JobTask(
-                name=task.name,
-                task_reference_name=task.task_reference_name,
-                type=task.type,
-                description=task.description,
-                is_optional=_either(task.is_optional, task.optional) or False,
-                input=_either(task.input, task.input_parameters) or {},
-            )
-            for task in body.tasks
-        ),
+        tasks=_tasks(body.tasks),
         title=body.title or body.key,
         title_local=dict(body.title_local),
         description=body.description,
@@ -98,14 +112,37 @@ def _definition(body: JobBody) -> JobDefinition:
         icon=body.icon,
         status=body.status,
         user_inputs=body.user_inputs,
-        output=_either(body.output, body.output_parameters),
+        output=either(body.output, body.output_parameters),
         timeout_seconds=body.timeout_seconds,
+    )
+
+
+def _tasks(tasks: Iterable[JobTaskBody]) -> tuple[JobTask, ...]:
+    return tuple(
+        JobTask(
+            name=task.name,
+            task_reference_name=task.task_reference_name,
+            type=task.type,
+            description=task.description,
+            is_optional=either(task.is_optional, task.optional) or False,
+            input=either(task.input, task.input_parameters) or {},
+            evaluator_type=task.evaluator_type,
+            expression=task.expression,
+            case_value_param=task.case_value_param,
+            decision_cases=UNSET
+            if task.decision_cases is UNSET
+            else {case: _tasks(inner) for case, inner in task.decision_cases.items()},
+            default_case=UNSET if task.default_case is UNSET else _tasks(task.default_case),
+            loop_condition=task.loop_condition,
+            loop_over=UNSET if task.loop_over is UNSET else _tasks(task.loop_over),
+        )
+        for task in tasks
     )
 
 
 def _name_errors(task: JobTaskBody, path: str, known: Mapping[str, str]) -> Iterator[FieldError]:
     match = CUSTOM_TASK.match(task.name)
-    if not task.name:
+    if not task.name or task.type != "SUB_WORKFLOW":
         return
     if match is None:
         hint = "name a custom task as ${account}/<key>"
@@ -115,9 +152,9 @@ def _name_errors(task: JobTaskBody, path: str, known: Mapping[str, str]) -> Iter
         yield FieldError(f"{path}.name", f"there is no custom task with the key {_quoted(match['key'])}; {hint}")
 
 
-def _reference_errors(task: JobTaskBody, path: str, before: set[str]) -> Iterator[FieldError]:
+def _reference_errors(task: JobTaskBody, path: str, taken: set[str]) -> Iterator[FieldError]:
     reference = task.task_reference_name
-    if reference and reference in before:
+    if reference and reference in taken:
         yield FieldError(f"{path}.taskReferenceName", f"{reference!r} is already the name of a task before it")
     if reference in RESERVED:
         yield FieldError(f"{path}.taskReferenceName", f"{reference!r} has a meaning of its own; choose another name")
@@ -153,12 +190,6 @@ def _expression_errors(value: Any, path: str, before: set[str]) -> Iterator[Fiel
 def _spelling_errors(first: Any, second: Any, first_path: str, second_path: str) -> Iterator[FieldError]:
     if first is not UNSET and second is not UNSET and first != second:
         yield FieldError(second_path, f"differs from {first_path}: give one of the two")
-
-
-def _either(first: Any | UnsetType, second: Any | UnsetType) -> Any:
-    """The value given in either spelling."""
-    given = second if first is UNSET else first
-    return None if given is UNSET else given
 
 
 def _quoted(text: str) -> str:

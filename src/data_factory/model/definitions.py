@@ -6,12 +6,14 @@ API (`isOptional`, `input`, `output`). Answers use the API's.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from data_factory.model.status import JobStatus
+from data_factory.model.errors import member
+from data_factory.model.status import JobStatus, TaskType
 
 TimeoutPolicy = Literal["RETRY", "TIME_OUT_WF", "ALERT_ONLY"]
 RetryLogic = Literal["FIXED", "LINEAR_BACKOFF", "EXPONENTIAL_BACKOFF"]
@@ -24,6 +26,11 @@ Text = Annotated[str, Meta(max_length=10_000)]
 Title = Annotated[str, Meta(max_length=500)]
 Seconds = Annotated[int, Meta(ge=0, le=10_000_000, description="Seconds; 0 is no limit.")]
 Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)", description="24 hexadecimal digits.")]
+Script = Annotated[str, Meta(min_length=1, max_length=10_000)]
+EvaluatorType = Literal["javascript", "value-param"]
+
+
+Reference = Annotated[str, Meta(pattern=_NAME, description="Unique in the job; the name used in expressions.")]
 
 
 class InputOutputKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,36 +64,68 @@ class TaskDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
 class JobTask(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """One task of a job, in its place: which task it runs, under which reference name, with which input.
 
-    `name` is `${account}/<key>` for a custom task. An empty `input` gives the task the whole input of the job.
+    `name` is `${account}/<key>` for a custom task. An empty `input` gives the task the whole input of the job. The
+    other fields belong to one `type` or another of control flow, whose `name` is only for people.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=300)]
-    task_reference_name: Annotated[
-        str, Meta(pattern=_NAME, description="Unique in the job; the name used in expressions.")
-    ]
-    type: Literal["SUB_WORKFLOW"] = "SUB_WORKFLOW"
+    task_reference_name: Reference
+    type: TaskType = "SUB_WORKFLOW"
     description: Text = ""
     is_optional: bool = False
     input: dict[str, Any] = {}
+    evaluator_type: EvaluatorType | UnsetType = UNSET
+    expression: Script | UnsetType = UNSET
+    case_value_param: Script | UnsetType = UNSET
+    decision_cases: dict[str, tuple[JobTask, ...]] | UnsetType = UNSET
+    default_case: tuple[JobTask, ...] | UnsetType = UNSET
+    loop_condition: Script | UnsetType = UNSET
+    loop_over: tuple[JobTask, ...] | UnsetType = UNSET
 
 
 class JobTaskBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """A task of a job in either dialect: `isOptional` and `input` (API), or `optional` and `inputParameters`."""
 
     name: Annotated[str, Meta(min_length=1, max_length=300)]
-    task_reference_name: Annotated[
-        str, Meta(pattern=_NAME, description="Unique in the job; the name used in expressions.")
-    ]
-    type: Literal["SUB_WORKFLOW"] = "SUB_WORKFLOW"
+    task_reference_name: Reference
+    type: TaskType = "SUB_WORKFLOW"
     description: Text = ""
     is_optional: bool | UnsetType = UNSET
     optional: bool | UnsetType = UNSET
     input: dict[str, Any] | UnsetType = UNSET
     input_parameters: dict[str, Any] | UnsetType = UNSET
+    evaluator_type: EvaluatorType | UnsetType = UNSET
+    expression: Script | UnsetType = UNSET
+    case_value_param: Script | UnsetType = UNSET
+    decision_cases: dict[str, tuple[JobTaskBody, ...]] | UnsetType = UNSET
+    default_case: tuple[JobTaskBody, ...] | UnsetType = UNSET
+    loop_condition: Script | UnsetType = UNSET
+    loop_over: tuple[JobTaskBody, ...] | UnsetType = UNSET
+
+
+T = TypeVar("T", JobTask, JobTaskBody)
+
+
+def sequences_in(task: T) -> Iterator[tuple[str, tuple[T, ...]]]:
+    """The lists of tasks in a task of control flow, each with its path in the task."""
+    for case, tasks in (task.decision_cases or {}).items():
+        yield member(member("", "decisionCases"), case), tasks
+    if task.default_case is not UNSET:
+        yield "defaultCase", task.default_case
+    if task.loop_over is not UNSET:
+        yield "loopOver", task.loop_over
+
+
+def all_tasks(tasks: Iterable[T]) -> Iterator[T]:
+    """These tasks and all in them, in the order in which they are written."""
+    for task in tasks:
+        yield task
+        for _, inner in sequences_in(task):
+            yield from all_tasks(inner)
 
 
 class JobDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """A job: tasks wired together, run one after the other.
+    """A job: tasks wired together, run one after the other as their control flow says.
 
     `output` names what the job gives back; without it the job gives the output of its last task.
     `timeout_seconds` counts from the start of an execution; 0 is no limit.

@@ -6,7 +6,13 @@ of each code is in one table, `data_factory.api.problems`.
 
 from __future__ import annotations
 
+import json
+import re
+from typing import Final
+
 import msgspec
+
+_IDENTIFIER: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 
 class FieldError(msgspec.Struct, frozen=True, rename="camel"):
@@ -17,6 +23,17 @@ class FieldError(msgspec.Struct, frozen=True, rename="camel"):
 
     path: str
     message: str
+
+
+def member(path: str, key: str) -> str:
+    """The path of a member of what stands at a path.
+
+    >>> member("input", "power"), member("input", "a.b")
+    ('input.power', 'input["a.b"]')
+    """
+    if not _IDENTIFIER.fullmatch(key):
+        return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
+    return f"{path}.{key}" if path else key
 
 
 class DataFactoryError(Exception):
@@ -96,6 +113,12 @@ class NotClaimed(Conflict):
     """The task execution is waiting: claim it before reporting on it."""
 
     code = "not_claimed"
+
+
+class NotForWorkers(Conflict):
+    """The platform itself carries this out: there is nothing to report on it."""
+
+    code = "not_for_workers"
 
 
 class LeaseLost(Conflict):

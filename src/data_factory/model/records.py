@@ -14,6 +14,7 @@ from data_factory.model.status import (
     MessageType,
     Severity,
     TaskExecutionStatus,
+    TaskType,
 )
 
 Record = msgspec.Struct
@@ -125,7 +126,8 @@ class JobExecutionRecord(Record, frozen=True):
 class TaskExecutionRecord(Record, frozen=True):
     """One attempt at one task of a job execution.
 
-    `path` is its place in the job: the reference name, and the iteration where it is inside a loop. A SCHEDULED one
+    `path` is its place in the job: the reference name, and the iteration where it is inside a loop. Of control flow
+    (`type`) there is a row too, with an empty `task_id`, which no worker ever sees. A SCHEDULED one
     with `available_at` waits for that time; without, it can be claimed. `timer_at` is the next time at which
     something becomes due: available, poll timeout, lease, or run timeout.
     """
@@ -134,6 +136,7 @@ class TaskExecutionRecord(Record, frozen=True):
     account_id: str
     job_execution_id: str
     task_id: str
+    type: TaskType
     path: str
     attempt: int
     status: TaskExecutionStatus

@@ -19,6 +19,7 @@ from data_factory.model.status import (
     ReasonCode,
     Severity,
     TaskExecutionStatus,
+    TaskType,
 )
 
 T = TypeVar("T")
@@ -108,13 +109,14 @@ class Progress(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class TaskExecution(Resource, frozen=True, kw_only=True, tag="task_execution"):
-    """One attempt at one task of a job execution.
+    """One attempt at one task of a job execution, or a step of its control flow, whose `task_id` is empty.
 
     `lease` is given to the worker that claimed it, and to nobody else; it is null in every other answer.
     """
 
     updated_at: datetime
     task_id: str
+    type: TaskType = "SUB_WORKFLOW"
     job_execution_id: str
     task_reference_name: str
     attempt: int

@@ -10,6 +10,9 @@ from typing import Final, Literal
 
 JobStatus = Literal["DRAFT", "ACTIVE", "INACTIVE"]
 
+TaskType = Literal["SUB_WORKFLOW", "SWITCH", "DECISION", "DO_WHILE", "TERMINATE"]
+"""What a task of a job is: SUB_WORKFLOW is work for a worker; the others are control flow, done by the platform."""
+
 JobExecutionStatus = Literal["PENDING", "RUNNING", "COMPLETED", "USER_ERROR", "FAILED", "TERMINATED", "TIMEDOUT"]
 
 TaskExecutionStatus = Literal[
@@ -58,7 +61,7 @@ JOB_EXECUTION_MOVES: Final[dict[JobExecutionStatus, frozenset[JobExecutionStatus
 }
 
 TASK_EXECUTION_MOVES: Final[dict[TaskExecutionStatus, frozenset[TaskExecutionStatus]]] = {
-    "SCHEDULED": frozenset({"IN_PROGRESS", "TIMED_OUT", "COMPLETED_WITH_ERRORS", "CANCELED"}),
+    "SCHEDULED": frozenset({"IN_PROGRESS", "TIMED_OUT", "COMPLETED_WITH_ERRORS", "CANCELED", "COMPLETED", "FAILED"}),
     "IN_PROGRESS": frozenset(
         {
             "SCHEDULED",

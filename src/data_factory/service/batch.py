@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from heapq import heappop, heappush
 from typing import Any, Final
 
 import msgspec
 
 from data_factory.engine import decider, lease
+from data_factory.engine.attempts import EMPTY
+from data_factory.engine.run import Needs
 from data_factory.model.errors import (
     DataFactoryError,
     FieldError,
     IdempotencyKeyReused,
     Invalid,
     JobInactive,
+    NotForWorkers,
     NotFound,
 )
 from data_factory.model.ids import NewId
@@ -86,7 +90,7 @@ async def run_batch(
     world = World(transaction, graphs)
     await world.load(commands, now)
     batch = _Batch(world, now, new_id)
-    answers = [None if isinstance(command, Claim | WriteLogs) else batch.attempt(command) for command in commands]
+    answers = await batch.carry_out(commands)
     if logs := [(index, command) for index, command in enumerate(commands) if isinstance(command, WriteLogs)]:
         written = await write_logs(transaction, [command for _, command in logs], now, new_id)
         for (index, _), kept in zip(logs, written, strict=True):
@@ -119,8 +123,58 @@ class _Batch:
         self.claims = Claims(world, now, new_id)
         self.unfilled: tuple[str, ...] = ()
 
+    async def carry_out(self, commands: Sequence[Command]) -> list[Any]:
+        """The answers to all commands but claims and logs, in their order."""
+        answers: list[Any] = [None] * len(commands)
+
+        def answer(index: int) -> None:
+            answers[index] = self.attempt(commands[index])
+
+        first = 0
+        for last, command in enumerate((*commands, FireTimers())):
+            if isinstance(command, FireTimers):  # after all that came before, and before all that comes after
+                decided = [index for index in range(first, last) if not isinstance(commands[index], Claim | WriteLogs)]
+                await self._in_order((self._execution_of(commands[index]), partial(answer, index)) for index in decided)
+                if last < len(commands):
+                    answers[last] = await self._fire()
+                first = last + 1
+        return answers
+
+    async def _in_order(self, decisions: Iterable[tuple[str, Callable[[], None]]]) -> None:
+        """Make decisions, those on one job execution in their order. What they find missing is read for all at once."""
+        waiting = list(decisions)
+        while waiting:
+            needs: dict[str, Needs] = {}
+            later: list[tuple[str, Callable[[], None]]] = []
+            for execution_id, decide in waiting:
+                if execution_id not in needs:
+                    try:
+                        decide()
+                        continue
+                    except Needs as missing:
+                        needs[execution_id] = missing
+                later.append((execution_id, decide))
+            if needs:
+                await self.world.supply(needs)
+            waiting = later
+
+    def _execution_of(self, command: Command) -> str:
+        """The id of the job execution that a command is about."""
+        match command:
+            case Report():
+                row = self.world.task_executions.now.get(command.id)
+                return command.id if row is None else row.job_execution_id
+            case Launch() | Cancel():
+                return command.id
+            case _:
+                return ""
+
     def attempt(self, command: Command) -> Any:
-        """The answer to a command, or the error that refuses it; a refused one has changed nothing."""
+        """The answer to a command, or the error that refuses it; a refused one has changed nothing.
+
+        Raises:
+            Needs: it cannot be decided yet.
+        """
         try:
             match command:
                 case Launch():
@@ -157,6 +211,8 @@ class _Batch:
         changes = self.world.task_executions.changed()
         for old, row in (*changes, *((None, row) for row in self.world.task_executions.new())):
             timers.append(row.timer_at)
+            if not row.task_id:
+                continue
             appeared = is_claimable(row) and not (old and is_claimable(old))
             freed = old is not None and old.status == "IN_PROGRESS" and row.status != "IN_PROGRESS"
             claimable[row.task_id] += appeared or (freed and self.world.limit_of(row.task_id) > 0)
@@ -190,7 +246,7 @@ class _Batch:
             status="PENDING",
             title=launch.title or job.title,
             input=launch.input,
-            output=decider.EMPTY,
+            output=EMPTY,
             failure=None,
             origin=launch.origin,
             launched_by=launch.launched_by,
@@ -228,6 +284,8 @@ class _Batch:
         held = self.world.task_executions.now.get(report.id)
         if held is None or held.account_id != report.account_id:
             raise NotFound(f"There is no task execution {report.id!r} in this account.")
+        if not held.task_id:
+            raise NotForWorkers(f"{held.path} is a {held.type}: the platform itself carries it out.")
         if lease.is_repeat(held, report.status, report.output, report.lease):
             return held
         match report.status:
@@ -255,33 +313,45 @@ class _Batch:
         self.world.apply(outcome)
         return outcome.execution
 
-    def _fire(self) -> bool:
-        """Do what is due, in the order in which it came due; True when there may be more."""
-        due = self.world.due.copy()
+    async def _fire(self) -> bool:
+        """Do what is due, of each job execution in the order in which it came due; True when there may be more."""
+        due: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+        for at, kind, id in self.world.due:
+            due[id if kind == JOB else self.world.task_executions.now[id].job_execution_id].append((at, kind, id))
+        await self._in_order((id, partial(self._fire_of, id, heap)) for id, heap in due.items())
+        return self.world.more_due
+
+    def _fire_of(self, execution_id: str, due: list[tuple[int, int, str]]) -> None:
+        """Do what is due of one job execution: what is done is taken out of `due`."""
         while due:
-            at, kind, id = heappop(due)
+            at, kind, id = due[0]
             if kind == JOB:
                 if self.world.executions.now[id].deadline_at == at:
                     self._guarded(id, decider.expire_job, self.world.active_of(id), self.now)
+                heappop(due)
                 continue
             row = self.world.task_executions.now[id]
             if is_due := row.timer_at == at:
-                self._guarded(row.job_execution_id, decider.expire, row, self.now, self.new_id)
+                self._guarded(execution_id, decider.expire, row, self.now, self.new_id)
+            heappop(due)
             after = self.world.task_executions.now[id]
             moved = after is not row or not is_due  # to another time, here or by a command before
             if moved and after.timer_at is not None and (after.timer_at, TASK) <= self.world.due_until:
                 heappush(due, (after.timer_at, TASK, id))
-        return self.world.more_due
 
-    def start(self, execution: JobExecutionRecord) -> None:
-        """Give a slot to an execution."""
-        self._guarded(execution.id, decider.start, self.now, self.new_id)
+    async def start(self, executions: Iterable[JobExecutionRecord]) -> None:
+        """Give a slot to each of these executions."""
+        await self._in_order(
+            (one.id, partial(self._guarded, one.id, decider.start, self.now, self.new_id)) for one in executions
+        )
 
     def _guarded(self, execution_id: str, decide: Any, *args: Any) -> None:
         """Apply a decision that nobody waits for. One that cannot be made ends its execution, or it would be
         tried for ever and hold up all that come after it."""
         try:
             self.world.apply(decide(self.world.run_of(execution_id), *args))
+        except Needs:
+            raise
         except Exception:
             log.exception("job execution %s could not go on", execution_id)
             failure = Failure(code="internal_error", message="The platform could not go on with it; see its log.")
@@ -319,8 +389,7 @@ async def _fill_slots(transaction: Transaction, batch: _Batch) -> None:
             now = world.executions.now
             pending = [now[one] for one in waiting[id] if now[one].status == "PENDING"]
             starting = pending[: min(slots, MAX_STARTS - starts)]
-            for row in starting:
-                batch.start(row)
+            await batch.start(starting)
             starts += len(starting)
             if exhausted and len(starting) == len(pending):
                 del open_ids[id]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from time import perf_counter
 from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from data_factory.engine.decider import Outcome, Run
-from data_factory.engine.graph import Graph
+from data_factory.engine.graph import Graph, Work
+from data_factory.engine.run import Needs, Outcome, Run
+from data_factory.engine.scripts import MAX_SCRIPT_MS, Script, Verdict, evaluate
 from data_factory.model.definitions import TaskDefinition
 from data_factory.model.records import (
     IdempotencyRecord,
@@ -59,6 +61,31 @@ class Rows(Generic[R]):
         return [(old, self.now[id]) for id, old in self.read.items() if self.now[id] is not old]
 
 
+class Latest:
+    """The latest task execution at each path of one job execution, as far as it is known; None where there is none."""
+
+    def __init__(self, rows: Rows[TaskExecutionRecord]) -> None:
+        self._rows = rows
+        self._ids: dict[str, str | None] = {}
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._ids
+
+    def __getitem__(self, path: str) -> TaskExecutionRecord | None:
+        id = self._ids[path]
+        return None if id is None else self._rows.now[id]
+
+    def learn(self, rows: Iterable[TaskExecutionRecord]) -> None:
+        """These are the latest at their paths."""
+        for row in rows:
+            self._ids[row.path] = row.id
+
+    def miss(self, paths: Iterable[str]) -> None:
+        """At these paths there is nothing, if nothing else is known of them."""
+        for path in paths:
+            self._ids.setdefault(path, None)
+
+
 class World:
     """What is known while the commands of one transaction are decided."""
 
@@ -66,7 +93,10 @@ class World:
         self._transaction = transaction
         self._graphs_kept = graphs
         self._graphs: dict[Version, Graph] = {}
-        self._results: dict[str, list[str]] = {}
+        self._latest: dict[str, Latest] = {}
+        self._all_active: set[str] = set()
+        self._verdicts: dict[str, dict[Script, Verdict]] = {}
+        self._thinking_ms_left: float = MAX_SCRIPT_MS
         self.jobs: dict[str, JobRecord] = {}
         self.tasks: dict[str, TaskRecord] = {}
         self.definitions: dict[str, TaskDefinition] = {}
@@ -86,13 +116,21 @@ class World:
     def run_of(self, execution_id: str) -> Run:
         """An execution, for the decider."""
         execution = self.executions.now[execution_id]
-        results = (self.task_executions.now[id] for id in self._results.get(execution_id, ()))
         return Run(
             execution=execution,
             graph=self._graphs[execution.job_id, execution.job_version],
             tasks=self.definitions,
-            results={result.path: result for result in results},
+            rows=self._latest_of(execution_id),
+            active=self.active_of(execution_id) if execution_id in self._all_active else None,
+            verdicts=self._verdicts.get(execution_id, {}),
+            may_think=self._thinking_ms_left > 0,
         )
+
+    def _latest_of(self, execution_id: str) -> Latest:
+        found = self._latest.get(execution_id)
+        if found is None:
+            found = self._latest[execution_id] = Latest(self.task_executions)
+        return found
 
     def active_of(self, execution_id: str) -> list[TaskExecutionRecord]:
         """The task executions of one job execution that have not ended, among those loaded or made here."""
@@ -107,6 +145,7 @@ class World:
         self.executions.put(outcome.execution)
         for row in outcome.task_executions:
             self.task_executions.put(row)
+        self._latest_of(outcome.execution.id).learn(outcome.task_executions)
 
     def free_slots(self, pipeline_ids: Iterable[str]) -> dict[str, int]:
         """How many more executions may run now, for each of these pipelines that has a free slot."""
@@ -160,6 +199,25 @@ class World:
         wanted = versions - self._graphs.keys()
         if wanted:
             self._graphs |= await self._graphs_kept.load(self._transaction, wanted)
+
+    async def supply(self, needs: Mapping[str, Needs]) -> None:
+        """What the decisions on these job executions have found missing, a statement a kind."""
+        await self._load_latest({(id, path) for id, need in needs.items() for path in need.paths})
+        stopped = {id for id, need in needs.items() if need.active}
+        if stopped:
+            self._all_active |= stopped
+            await self._load_task_executions(await self._active_ids(stopped), set())
+        await self._load_definitions({id for need in needs.values() for id in need.tasks})
+        for id, need in needs.items():
+            for script in need.scripts:
+                if self._thinking_ms_left > 0:
+                    self._verdicts.setdefault(id, {})[script] = await self._think(script)
+
+    async def _think(self, script: Script) -> Verdict:
+        begin = perf_counter()
+        verdict = await self._transaction.aside(lambda: evaluate(script))
+        self._thinking_ms_left -= (perf_counter() - begin) * 1000
+        return verdict
 
     async def _look_for_due(self, now: int, limit: int) -> None:
         """What seems to be due, in the order in which it came due."""
@@ -245,11 +303,18 @@ class World:
             if row is not None and graph is not None:
                 reads = graph.reads_after(row.path, may_fail=failing)
                 pairs |= {(row.job_execution_id, path) for path in reads if path != row.path}
-        if pairs:
-            rows = await self._transaction.latest_task_executions(pairs)
-            self.task_executions.add(rows)
-            for row in rows:
-                self._results.setdefault(row.job_execution_id, []).append(row.id)
+        await self._load_latest(pairs)
+
+    async def _load_latest(self, pairs: set[tuple[str, str]]) -> None:
+        """The latest task executions at paths: `pairs` of job execution id and path."""
+        if not pairs:
+            return
+        rows = await self._transaction.latest_task_executions(pairs)
+        self.task_executions.add(rows)
+        for row in rows:
+            self._latest_of(row.job_execution_id).learn((row,))
+        for id, path in pairs:
+            self._latest_of(id).miss((path,))
 
     async def _load_tasks(self, claimed: Iterable[str]) -> None:
         """The task definitions that a retry, a next step, a start or a claim needs."""
@@ -257,16 +322,22 @@ class World:
         for row in self.task_executions.now.values():
             wanted.add(row.task_id)
             if (graph := self._graph_of(row.job_execution_id)) is not None:
-                after = graph.after(row.path)
-                if after is not None:
-                    wanted.add(graph.step(after).task_id)
+                wanted.add(_task_of(graph, graph.next_after(row.path)))
         begun = {(row.job_id, row.job_version) for row in self.executions.now.values() if row.status == "PENDING"}
         begun |= {(job.id, job.version) for job in self.jobs.values()}
         for version in begun & self._graphs.keys():
-            graph = self._graphs[version]
-            wanted.add(graph.step(graph.first).task_id)
-        missing = wanted - self.tasks.keys()
+            wanted.add(_task_of(self._graphs[version], self._graphs[version].first))
+        await self._load_definitions(wanted - {""})
+
+    async def _load_definitions(self, ids: set[str]) -> None:
+        missing = ids - self.tasks.keys()
         if missing:
             for task in await self._transaction.tasks_by_id(missing):
                 self.tasks[task.id] = task
                 self.definitions[task.id] = _decode_task(task.definition)
+
+
+def _task_of(graph: Graph, path: str | None) -> str:
+    """The id of the task that the step at a path runs; `""` where there is none."""
+    step = None if path is None else graph.step(path)
+    return step.task_id if isinstance(step, Work) else ""

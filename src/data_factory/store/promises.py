@@ -179,6 +179,11 @@ class Transaction(Reads, Protocol):
     at once. Who holds a pipeline is alone in starting and ending its job executions.
     """
 
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Compute something that takes a moment, so that nobody waits for it but this transaction, and those who wait
+        for that."""
+        ...
+
     async def write_nothing_new(self) -> None:
         """Write something that nobody sees, to find out whether anything can be kept."""
         ...

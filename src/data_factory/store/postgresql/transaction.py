@@ -9,9 +9,10 @@ ever wait for each other in a circle. Rows that are just handed out are skipped,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -34,6 +35,8 @@ from data_factory.model.records import (
 )
 from data_factory.store.postgresql.reads import PostgresqlReads, columns, texts
 from data_factory.store.promises import Pair, StaleWrite
+
+T = TypeVar("T")
 
 CHANNEL: Final = "data_factory"
 """The channel on which the processes of one database tell each other what they have done."""
@@ -76,6 +79,9 @@ class PostgresqlTransaction(PostgresqlReads):
     async def first_account(self) -> AccountRecord | None:
         await self._connection.execute(self._sql["hold_accounts"].sql)
         return await super().first_account()
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        return await asyncio.to_thread(work)
 
     async def write_nothing_new(self) -> None:
         self.wrote = True  # so the number of this commit will be

@@ -121,6 +121,9 @@ class SqliteTransaction:
     async def first_account(self) -> AccountRecord | None:
         return self._one(AccountRecord, "first_account")
 
+    async def aside(self, work: Callable[[], T]) -> T:
+        return work()  # this is the writer's own thread
+
     async def write_nothing_new(self) -> None:
         self._execute("write_probe")
         self._execute("erase_probe")

@@ -1,11 +1,11 @@
 -- name: insert_task_executions
 INSERT INTO task_executions (
-    id, account_id, job_execution_id, task_id, path, attempt, status, worker_id, claim_id, lease, lease_ms,
+    id, account_id, job_execution_id, task_id, type, path, attempt, status, worker_id, claim_id, lease, lease_ms,
     lease_expires_at, created_at, updated_at, available_at, poll_timeout_at, started_at, timeout_at, ended_at,
     timer_at, failure, warning, progress, input, output
 ) SELECT * FROM unnest(
-    :id::text[], :account_id::text[], :job_execution_id::text[], :task_id::text[], :path::text[], :attempt::integer[],
-    :status::text[], :worker_id::text[], :claim_id::text[], :lease::text[], :lease_ms::bigint[],
+    :id::text[], :account_id::text[], :job_execution_id::text[], :task_id::text[], :type::text[], :path::text[],
+    :attempt::integer[], :status::text[], :worker_id::text[], :claim_id::text[], :lease::text[], :lease_ms::bigint[],
     :lease_expires_at::bigint[], :created_at::bigint[], :updated_at::bigint[], :available_at::bigint[],
     :poll_timeout_at::bigint[], :started_at::bigint[], :timeout_at::bigint[], :ended_at::bigint[],
     :timer_at::bigint[], :failure::text[], :warning::text[], :progress::text[], :input::text[], :output::text[]

@@ -117,6 +117,8 @@ CREATE TABLE task_executions (
     account_id       TEXT NOT NULL,
     job_execution_id TEXT NOT NULL,
     task_id          TEXT NOT NULL,
+    type             TEXT NOT NULL CHECK (type IN
+        ('SUB_WORKFLOW', 'SWITCH', 'DECISION', 'DO_WHILE', 'TERMINATE')),
     path             TEXT NOT NULL CHECK (path <> ''),
     attempt          INTEGER NOT NULL CHECK (attempt >= 1),
     status           TEXT NOT NULL CHECK (status IN
@@ -142,10 +144,15 @@ CREATE TABLE task_executions (
     output           TEXT NOT NULL,
     UNIQUE (job_execution_id, path, attempt),
     CHECK ((ended_at IS NULL) = (status IN ('SCHEDULED', 'IN_PROGRESS'))),
-    CHECK ((status = 'IN_PROGRESS') = (lease_expires_at IS NOT NULL)),
-    CHECK (status <> 'IN_PROGRESS' OR (lease IS NOT NULL AND lease_ms IS NOT NULL AND started_at IS NOT NULL)),
+    CHECK ((task_id <> '') = (type = 'SUB_WORKFLOW')),
+    CHECK ((status = 'IN_PROGRESS' AND type = 'SUB_WORKFLOW') = (lease_expires_at IS NOT NULL)),
+    CHECK (lease_expires_at IS NULL OR (lease IS NOT NULL AND lease_ms IS NOT NULL)),
+    CHECK (status <> 'IN_PROGRESS' OR started_at IS NOT NULL),
     CHECK (status <> 'SCHEDULED' OR (lease IS NULL AND claim_id IS NULL AND started_at IS NULL)),
-    CHECK (status = 'SCHEDULED' OR (available_at IS NULL AND poll_timeout_at IS NULL)),
+    CHECK (status = 'SCHEDULED' OR poll_timeout_at IS NULL),
+    CHECK (status = 'SCHEDULED' OR available_at IS NULL OR (status = 'IN_PROGRESS' AND type <> 'SUB_WORKFLOW')),
+    -- Control flow waits for a time, never for a worker.
+    CHECK (status <> 'SCHEDULED' OR available_at IS NOT NULL OR type = 'SUB_WORKFLOW'),
     CHECK (status = 'IN_PROGRESS' OR timeout_at IS NULL),
     -- Whatever comes due has a timer, and nothing else has: without it, it would be stuck for ever.
     CHECK ((timer_at IS NULL) = (coalesce(available_at, poll_timeout_at, lease_expires_at, timeout_at) IS NULL))

@@ -1,11 +1,11 @@
 -- name: insert_task_executions
 INSERT INTO task_executions (
-    id, account_id, job_execution_id, task_id, path, attempt, status, worker_id, claim_id, lease, lease_ms,
+    id, account_id, job_execution_id, task_id, type, path, attempt, status, worker_id, claim_id, lease, lease_ms,
     lease_expires_at, created_at, updated_at, available_at, poll_timeout_at, started_at, timeout_at, ended_at,
     timer_at, failure, warning, progress, input, output
 ) VALUES (
-    :id, :account_id, :job_execution_id, :task_id, :path, :attempt, :status, :worker_id, :claim_id, :lease, :lease_ms,
-    :lease_expires_at, :created_at, :updated_at, :available_at, :poll_timeout_at, :started_at, :timeout_at, :ended_at,
+    :id, :account_id, :job_execution_id, :task_id, :type, :path, :attempt, :status, :worker_id, :claim_id, :lease,
+    :lease_ms, :lease_expires_at, :created_at, :updated_at, :available_at, :poll_timeout_at, :started_at, :timeout_at, :ended_at,
     :timer_at, :failure, :warning, :progress, :input, :output
 );
 

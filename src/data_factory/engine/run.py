@@ -1,0 +1,63 @@
+"""What a decision is made on, what it comes to, and what it may find that it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from data_factory.engine.graph import Graph
+from data_factory.engine.scripts import Script, Verdict
+from data_factory.model.definitions import TaskDefinition
+from data_factory.model.records import JobExecutionRecord, TaskExecutionRecord
+
+
+class Known(Protocol):
+    """The latest task execution at each path that is known of; None at a path where there is none."""
+
+    def __contains__(self, path: object, /) -> bool: ...
+    def __getitem__(self, path: str, /) -> TaskExecutionRecord | None: ...
+
+
+class Run(msgspec.Struct):
+    """What is known of one job execution when something happens to it.
+
+    `rows` has what was read of it so far, `active` its task executions that have not ended (None: not read), `verdicts`
+    what its scripts have given. Where that is too little, a decision raises `Needs`. `may_think` says whether another
+    script may be run now; if not, the execution goes on a moment later.
+    """
+
+    execution: JobExecutionRecord
+    graph: Graph
+    tasks: Mapping[str, TaskDefinition]
+    rows: Known
+    active: Sequence[TaskExecutionRecord] | None = None
+    verdicts: Mapping[Script, Verdict] = {}
+    may_think: bool = True
+
+
+class Outcome(msgspec.Struct):
+    """The job execution as it is now, and the task executions that are new or changed."""
+
+    execution: JobExecutionRecord
+    task_executions: list[TaskExecutionRecord]
+
+
+class Needs(Exception):
+    """A decision cannot be made without these: the rows at some paths, the definitions of tasks, all that is active,
+    what scripts give. Nothing has changed; with them, it can be made again."""
+
+    def __init__(
+        self,
+        paths: frozenset[str] = frozenset(),
+        tasks: frozenset[str] = frozenset(),
+        scripts: frozenset[Script] = frozenset(),
+        *,
+        active: bool = False,
+    ) -> None:
+        super().__init__()
+        self.paths = paths
+        self.tasks = tasks
+        self.scripts = scripts
+        self.active = active

@@ -1,0 +1,294 @@
+"""One walk through a job: from a step that ended, or the beginning, until everything waits again or the job has ended.
+
+Nothing is kept before the walk is over: one that finds that it lacks something (`Needs`) is simply made again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from data_factory.engine.attempts import EMPTY, ended, make_ready, postponed, retried, scheduled, under_way
+from data_factory.engine.graph import END, Loop, Switch, Terminate, Work, beside, iterations_of, path_of
+from data_factory.engine.retry import retries_left
+from data_factory.engine.run import Needs, Outcome, Run
+from data_factory.engine.scope import TOO_LARGE, Scope, as_payload, collected, iteration_of
+from data_factory.engine.scripts import Script, Verdict
+from data_factory.model.definitions import TaskDefinition
+from data_factory.model.ids import NewId
+from data_factory.model.records import TaskExecutionRecord
+from data_factory.model.resources import Failure
+from data_factory.model.status import TASK_EXECUTION_ENDED, JobExecutionStatus
+
+MAX_STEPS: Final = 20
+"""How many steps of control flow one walk makes; what comes after them waits its turn, like everybody."""
+
+MAX_ITERATIONS: Final = 100_000
+"""How often a loop goes round."""
+
+_decode = msgspec.json.decode
+
+
+class Walk:
+    """What follows from one event on a job execution. Each verb gives the path of the step to enter next, if any."""
+
+    def __init__(self, run: Run, now: int, new_id: NewId) -> None:
+        self._run = run
+        self._graph = run.graph
+        self._now = now
+        self._new_id = new_id
+        self._scope = Scope(run)
+        self._rows: dict[str, TaskExecutionRecord] = {}
+        self._execution = run.execution
+        self._last = EMPTY
+        self._steps_left = MAX_STEPS
+
+    @property
+    def outcome(self) -> Outcome:
+        """What was decided."""
+        return Outcome(self._execution, list(self._rows.values()))
+
+    def go(self, path: str | None) -> Outcome:
+        """Enter the step at a path, if there is one, and all that follow it at once."""
+        while path is not None:
+            path = self._enter(path)
+        return self.outcome
+
+    # -- steps
+
+    def _enter(self, path: str) -> str | None:
+        """Schedule the step at this path; what is control flow is carried out at once."""
+        step = self._graph.step(path)
+        if step.template is not None:
+            given = self._scope.evaluate(step.template, path, self._execution)
+        else:
+            given = self._execution.input if isinstance(step, Work) else EMPTY
+        task_id = step.task_id if isinstance(step, Work) else ""
+        row = scheduled(self._execution, step.type, task_id, path, given or EMPTY, self._new_id(), self._now)
+        if given is None:
+            failure = Failure(code="input_too_large", message=f"Its input {TOO_LARGE}.")
+            self.end_with(ended(row, "FAILED_WITH_TERMINAL_ERROR", self._now), failure)
+            return None
+        if isinstance(step, Work):
+            self.put(make_ready(row, self.definition(step.task_id), self._now))
+            return None
+        return self.carry_out(row)
+
+    def carry_out(self, row: TaskExecutionRecord) -> str | None:
+        """Go on with a step of control flow: it begins, or, a loop, has come to the end of an iteration."""
+        if self._steps_left == 0:
+            return self._postponed(row)
+        self._steps_left -= 1
+        match self._graph.step(row.path):
+            case Switch() as switch:
+                return self._choose(switch, row)
+            case Terminate():
+                return self._terminate(row)
+            case Loop() as loop if row.status == "SCHEDULED":
+                return self._go_round(loop, row, 1)
+            case Loop() as loop:
+                return self._decide_whether_again(loop, row)
+        raise TypeError(f"no control flow: {row.path}")
+
+    def leave(self, row: TaskExecutionRecord) -> str | None:
+        """A step is done: go on with what follows."""
+        return self._on_to(row, self._graph.step(row.path).following)
+
+    def _on_to(self, row: TaskExecutionRecord, following: str | None) -> str | None:
+        self.put(row)
+        self._last = row.output
+        if following is not None:
+            return beside(row.path, following)
+        if (around := self._graph.loop_around(row.path)) is not None:
+            return self.carry_out(self._scope.row(around))
+        self._end("COMPLETED", None)
+        return None
+
+    def _choose(self, switch: Switch, row: TaskExecutionRecord) -> str | None:
+        if switch.script is None:
+            case = _case_of(_decode(row.input).get(switch.parameter))
+        else:
+            verdict = self._judge(switch.script, row.input)
+            if verdict is None:
+                return self._postponed(row)
+            if verdict.error is not None:
+                return self._fail_script(row, "expression", verdict.error)
+            case = verdict.text
+        given = {"caseOutput": [case]} if switch.type == "DECISION" else {"evaluationResult": [case]}
+        done = ended(row, "COMPLETED", self._now, output=_json({**given, "selectedCase": case}))
+        return self._on_to(done, switch.target(case))
+
+    def _go_round(self, loop: Loop, row: TaskExecutionRecord, iteration: int) -> str | None:
+        self.put(under_way(row, _json({"iteration": iteration}), self._now))
+        return path_of(loop.first, (*iterations_of(row.path), iteration))
+
+    def _decide_whether_again(self, loop: Loop, row: TaskExecutionRecord) -> str | None:
+        """An iteration is over: the condition sees the input as it is now, and what the iteration has given."""
+        iteration = iteration_of(row)
+        inside = loop.inside(row.path, iteration)
+        given = EMPTY if loop.template is None else self._scope.evaluate(loop.template, inside, self._execution)
+        if given is None:
+            failure = Failure(code="input_too_large", message=f"What its condition is to be given {TOO_LARGE}.")
+            return self._fail_control(row, failure)
+        outputs = {name: one.output for name, one in self._scope.seen_from(inside, loop.looks_at).items()}
+        data = {name: msgspec.Raw(output.encode()) for name, output in outputs.items()}
+        verdict = self._judge(
+            loop.condition, _json({**_decode(given), **data, loop.reference: {"iteration": iteration}})
+        )
+        if verdict is None:
+            return self._postponed(row)
+        if verdict.error is not None:
+            return self._fail_script(row, "loopCondition", verdict.error)
+        if verdict.is_true and iteration == MAX_ITERATIONS:
+            message = f"It has gone round {MAX_ITERATIONS} times, and a loop may not go round more often."
+            return self._fail_control(row, Failure(code="too_many_iterations", message=message))
+        if verdict.is_true:
+            return self._go_round(loop, row, iteration + 1)
+        collection = collected(loop, row, self._scope) if loop.collected else {}
+        output = as_payload({"iteration": iteration, **collection})
+        if output is None:
+            failure = Failure(code="output_too_large", message=f"What its iterations gave {TOO_LARGE}.")
+            return self._fail_control(row, failure)
+        return self.leave(ended(row, "COMPLETED", self._now, output=output))
+
+    def _terminate(self, row: TaskExecutionRecord) -> str | None:
+        given = _decode(row.input)
+        status = given.get("terminationStatus")
+        output = given.get("outputParameters", given.get("workflowOutput"))
+        if status not in ("COMPLETED", "FAILED", "TERMINATED") or not isinstance(output, dict | None):
+            wrong = "`terminationStatus` is not COMPLETED, FAILED or TERMINATED"
+            wrong = wrong if isinstance(output, dict | None) else "`outputParameters` is not an object"
+            return self._fail_control(
+                row, Failure(code="invalid_termination", message=f"{wrong[0].upper()}{wrong[1:]}.")
+            )
+        done = ended(row, "COMPLETED", self._now, output=_json(output or {}))
+        self.put(done)
+        reason = given.get("terminationReason")
+        message = reason if isinstance(reason, str) and reason else "The job was ended by its TERMINATE task."
+        failure = None if status == "COMPLETED" else _caused_by(done, Failure(code="terminated", message=message))
+        self._close(status, done.output, failure)
+        return None
+
+    # -- scripts
+
+    def _judge(self, source: str, data: str) -> Verdict | None:
+        """What a script gives; None if it may not be run just now."""
+        script = Script(source, data)
+        if script in self._run.verdicts:
+            return self._run.verdicts[script]
+        if self._run.may_think:
+            raise Needs(scripts=frozenset({script}))
+        return None
+
+    def _postponed(self, row: TaskExecutionRecord) -> str | None:
+        """Go on with this a moment later, in another walk."""
+        self.put(postponed(row, self._now, self._now))
+        return None
+
+    # -- failures
+
+    def fail(self, row: TaskExecutionRecord, failure: Failure) -> str | None:
+        """An attempt failed or timed out: retry it, pass over it, or give up."""
+        task = self.definition(row.task_id)
+        row = replace(row, failure=_json(failure))
+        if row.status != "FAILED_WITH_TERMINAL_ERROR" and retries_left(task, row.attempt):
+            self.put(row)
+            self.put(retried(row, task, self._new_id(), self._now))
+            return None
+        return self.give_up(row, failure)
+
+    def give_up(self, row: TaskExecutionRecord, failure: Failure) -> str | None:
+        """A step failed for good. What is optional is passed over: the step, or a loop around it; else the job ends."""
+        row = replace(row, failure=_json(failure))
+        if self._graph.step(row.path).optional:
+            return self.leave(replace(row, status="COMPLETED_WITH_ERRORS"))
+        self.put(row)
+        around = self._graph.loop_around(row.path)
+        while around is not None and not self._graph.step(around).optional:
+            around = self._graph.loop_around(around)
+        if around is None:
+            self.end_with(row, failure)
+            return None
+        self._cancel_active(around)
+        passed = replace(self._scope.row(around), failure=_json(_caused_by(row, failure)))
+        return self.leave(ended(passed, "COMPLETED_WITH_ERRORS", self._now, failure=passed.failure))
+
+    def end_with(self, row: TaskExecutionRecord, failure: Failure) -> None:
+        """The job execution ends with a step that failed or timed out."""
+        row = replace(row, failure=_json(failure))
+        self.put(row)
+        self._last = row.output
+        self._end("TIMEDOUT" if row.status == "TIMED_OUT" else "FAILED", _caused_by(row, failure))
+
+    def _fail_control(self, row: TaskExecutionRecord, failure: Failure) -> str | None:
+        return self.give_up(ended(row, "FAILED", self._now), failure)
+
+    def _fail_script(self, row: TaskExecutionRecord, field: str, error: str) -> str | None:
+        message = f"The `{field}` of {row.path} could not be evaluated: {error}."
+        return self._fail_control(row, Failure(code="script_failed", message=message))
+
+    # -- the end
+
+    def _end(self, status: JobExecutionStatus, failure: Failure | None) -> None:
+        """The job execution ends; its `output` template is evaluated, if it has one."""
+        template = self._graph.output
+        output = self._last if template is None else self._scope.evaluate(template, END, self._execution)
+        if output is None and failure is None:
+            status, failure = "FAILED", Failure(code="output_too_large", message=f"Its output {TOO_LARGE}.")
+        self._close(status, output or EMPTY, failure)
+
+    def _close(self, status: JobExecutionStatus, output: str, failure: Failure | None) -> None:
+        self._cancel_active(None)
+        self._execution = replace(
+            self._execution,
+            status=status,
+            output=output,
+            failure=None if failure is None else _json(failure),
+            ended_at=self._now,
+            deadline_at=None,
+        )
+
+    def _cancel_active(self, inside: str | None) -> None:
+        """What is still waiting or running in a loop, or in the whole job, is canceled."""
+        if not self._graph.has_loops:
+            return
+        if self._run.active is None:
+            raise Needs(active=True)
+        active = {row.id: row for row in self._run.active} | self._rows
+        for row in active.values():
+            is_there = inside is None or self._graph.is_inside(row.path, inside)
+            if is_there and row.status not in TASK_EXECUTION_ENDED:
+                self.put(ended(row, "CANCELED", self._now))
+
+    # -- what is known, and what is decided
+
+    def put(self, row: TaskExecutionRecord) -> None:
+        """A task execution that is new or changed."""
+        self._rows[row.id] = row
+        self._scope.put(row)
+
+    def definition(self, task_id: str) -> TaskDefinition:
+        """The definition of a task.
+
+        Raises:
+            Needs: it was not read.
+        """
+        if task_id not in self._run.tasks:
+            raise Needs(tasks=frozenset({task_id}))
+        return self._run.tasks[task_id]
+
+
+def _case_of(value: Any) -> str:
+    return value if isinstance(value, str) else _json(value)
+
+
+def _caused_by(row: TaskExecutionRecord, failure: Failure) -> Failure:
+    if failure.task_execution_id is not None:
+        return failure
+    return replace(failure, task_reference_name=row.path, task_execution_id=row.id)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
