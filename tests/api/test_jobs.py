@@ -167,7 +167,7 @@ def test_what_does_not_fit_hides_nothing_else(factory: Factory) -> None:
         "tasks": [
             step(task, "a", input=[], inputParameters={"x": "${gone.output}"}, optional="yes"),
             step({"key": "no-such-task"}, "a", inputs={}),
-            step(task, "workflow", type="SWITCH", input={"y": "${a.output}", "z": "${b.output} ${b[}"}),
+            step(task, "workflow", type="FANCY", input={"y": "${a.output}", "z": "${b.output} ${b[}"}),
         ],
         "output": {"o": "${gone.output}"},
         "outputParameters": {"o": "${a.output}"},

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-import msgspec
-
 from data_factory.api.bodies import Misfit, what_fits
 from data_factory.api.presenting import Wire, present_job
 from data_factory.api.routing import PAGING, Call, Query, Routes
@@ -20,10 +18,17 @@ ECHOES: Final = frozenset({"object", "id", "createdAt", "updatedAt", "version"})
 """What a client may send back unchanged in a PUT."""
 
 _BLANK: Final = JobTaskBody(name="", task_reference_name="")
-_NOT_FLOW: Final = frozenset({"name", "task_reference_name", "description"})
 _FLOW: Final = {
-    field.encode_name: field.name for field in msgspec.structs.fields(JobTaskBody) if field.name not in _NOT_FLOW
+    "type": "type",
+    "evaluatorType": "evaluator_type",
+    "expression": "expression",
+    "caseValueParam": "case_value_param",
+    "loopCondition": "loop_condition",
+    "decisionCases": "decision_cases",
+    "defaultCase": "default_case",
+    "loopOver": "loop_over",
 }
+_INNER: Final = frozenset({"decisionCases", "defaultCase", "loopOver"})
 
 
 async def refuse_job(call: Call, misfit: Misfit) -> Invalid:
@@ -43,7 +48,7 @@ def _what_fits_of_tasks(sent: Any) -> tuple[JobTaskBody, ...]:
 
 
 def _what_fits_of_a_task(sent: Any) -> JobTaskBody:
-    """Of a task with control flow that does not fit by itself, nothing is known."""
+    """Where the control flow of a task does not fit, nothing is known of it, nor of the tasks in it."""
     fitting = what_fits(sent, JobTaskBody)
     if not isinstance(sent, dict):
         return _BLANK
@@ -53,7 +58,9 @@ def _what_fits_of_a_task(sent: Any) -> JobTaskBody:
         if name in sent:
             fitting[field] = _what_fits_of_tasks(sent[name])
     if any(name in sent and field not in fitting for name, field in _FLOW.items()):
-        return _BLANK
+        fitting = {name: value for name, value in fitting.items() if name not in _FLOW.values()} | {"name": ""}
+        if _INNER & sent.keys():
+            fitting["task_reference_name"] = ""
     return JobTaskBody(**{"name": "", "task_reference_name": "", **fitting})
 
 

@@ -220,7 +220,10 @@ class Walk:
         row = replace(row, failure=_json(failure))
         self.put(row)
         self._last = row.output
-        self._end("TIMEDOUT" if row.status == "TIMED_OUT" else "FAILED", _caused_by(row, failure))
+        status: JobExecutionStatus = "TIMEDOUT" if row.status == "TIMED_OUT" else "FAILED"
+        if row.status == "FAILED_WITH_TERMINAL_ERROR" and _decode(row.output).get("errorType") == "USER_ERROR":
+            status = "USER_ERROR"
+        self._end(status, _caused_by(row, failure))
 
     def _fail_control(self, row: TaskExecutionRecord, failure: Failure) -> str | None:
         return self.give_up(ended(row, "FAILED", self._now), failure)

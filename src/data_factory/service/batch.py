@@ -188,10 +188,10 @@ class _Batch:
                 case Resize():
                     self.world.resized[command.pipeline.id] = command.pipeline
                     return command.pipeline
-                case FireTimers():
-                    return self._fire()
-                case FillSlots() | WriteLogs():
+                case FireTimers() | FillSlots() | WriteLogs():
                     return None
+        except Needs:
+            raise
         except DataFactoryError as error:
             return error
         except Exception as error:
