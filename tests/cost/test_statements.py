@@ -17,6 +17,7 @@ from tests.factory import factory
 from tests.workshop import Workshop, step, workshop
 
 TASKS = 1_000
+ROUNDS = 200
 
 
 class Cost(msgspec.Struct):
@@ -72,6 +73,47 @@ def test_advancing_costs_the_same_at_the_10th_and_at_the_1000th_task_of_a_job(sh
     shop.do(shop.report(held, output={"v": 2}))
     assert shop.statuses() == ["COMPLETED"]
     assert shop.executions()[0].output == '{"first":1}'
+
+
+def test_going_round_costs_the_same_in_the_10th_and_in_the_200th_iteration_of_a_loop(shop: Workshop) -> None:
+    work = shop.task()
+    way: dict[str, Any] = {"name": "way", "taskReferenceName": "way", "type": "SWITCH", "expression": "'A'"}
+    way |= {"decisionCases": {"A": [step("second", work, inputParameters={"v": "${first.output.v}"})]}}
+    loop: dict[str, Any] = {"name": "loop", "taskReferenceName": "loop", "type": "DO_WHILE"}
+    loop |= {"loopCondition": f"$.loop.iteration < {ROUNDS} && $.second.v > 0"}
+    loop |= {"loopOver": [step("first", work, inputParameters={"v": "${second.output.v}"}), way]}
+    shop.do(shop.launch(shop.job(loop, outputParameters={"last": "${second.output.v}"})))
+    meter = Meter(shop)
+    (held,) = shop.do(shop.claim(work))
+
+    def advance() -> None:
+        nonlocal held
+        _, (held,) = shop.batch(shop.report(held, output={"v": 1}), shop.claim(work)).answers
+
+    costs = [meter.of(advance) for _ in range(2 * ROUNDS - 1)]
+    into_the_way, round_again = costs[20::2], costs[21::2]
+    for each in (into_the_way, round_again):
+        assert {cost.statements for cost in each} == {each[0].statements}
+        assert max(cost.statements for cost in each) <= 20
+        assert each[-1].work <= each[0].work + 3, "some hundred steps more: indexes are deeper, and that is all"
+    shop.do(shop.report(held, output={"v": 2}))
+    assert shop.executions()[0].output == '{"last":2}'
+
+
+def test_a_loop_without_work_takes_turns_with_everybody_else(shop: Workshop) -> None:
+    """Its batches are short, and what they cost does not grow."""
+    turn: dict[str, Any] = {"name": "turn", "taskReferenceName": "turn", "type": "DECISION", "caseValueParam": "v"}
+    turn |= {"inputParameters": {"v": "x"}, "decisionCases": {}}
+    loop: dict[str, Any] = {"name": "loop", "taskReferenceName": "loop", "type": "DO_WHILE"}
+    loop |= {"loopCondition": "$.loop.iteration < 300", "loopOver": [turn]}
+    shop.do(shop.launch(shop.job(loop, outputParameters={})))
+    meter = Meter(shop)
+    costs = []
+    while shop.statuses() == ["RUNNING"]:
+        costs.append(meter.of(lambda: shop.do(FireTimers())))
+    assert len(costs) >= 20
+    assert max(cost.statements for cost in costs) <= 20
+    assert len(shop.task_executions()) == 301
 
 
 # -- a big batch

@@ -24,9 +24,13 @@ FIELDS: Json = {
 }
 
 
-def flow(type: str, reference: str = "flow", **fields: Any) -> Json:
+def fields_of(type: Any) -> tuple[str, ...]:
+    return (*REQUIRED[type], *OPTIONAL[type])
+
+
+def flow(type: Any, reference: str = "flow", **fields: Any) -> Json:
     """A task of control flow with what it must have."""
-    given = {name: FIELDS[name] for name in REQUIRED[type]}  # type: ignore[index]
+    given = {name: FIELDS[name] for name in REQUIRED[type]}
     input: Json = {"v": 1, "terminationStatus": "COMPLETED"}
     return {"name": type, "taskReferenceName": reference, "type": type, "inputParameters": input, **given, **fields}
 
@@ -46,7 +50,7 @@ def test_what_is_missing_is_told(type: str, field: str) -> None:
 
 @pytest.mark.parametrize("type", REQUIRED)
 def test_what_belongs_to_another_type_is_refused(type: str) -> None:
-    others = FIELDS.keys() - {*REQUIRED[type], *OPTIONAL[type]}  # type: ignore[index]
+    others = FIELDS.keys() - {*fields_of(type)}
     given = {**flow(type), **{name: FIELDS[name] for name in others}, "name": "${account}/power"}
     assert {path: message for path, message in errors_of(given).items() if "not a field" in message} == {
         f"tasks[0].{name}": f"is not a field of a {type}" for name in others
@@ -108,7 +112,8 @@ def test_a_loop_without_tasks_is_refused() -> None:
 @pytest.mark.parametrize("words", [("inputParameters", "optional"), ("input", "isOptional")])
 def test_a_terminate_says_how_and_cannot_be_optional(words: tuple[str, str]) -> None:
     input, optional = words
-    given = flow("TERMINATE", **{input: {"terminationStatus": "SOON"}, optional: True})
+    fields: Json = {input: {"terminationStatus": "SOON"}, optional: True}
+    given = flow("TERMINATE", **fields)
     if input == "input":
         del given["inputParameters"]
     assert errors_of(given) == {
@@ -135,6 +140,7 @@ def test_all_tasks_are_those_in_others_too_in_the_order_of_writing() -> None:
 def test_both_dialects_are_read_in_what_is_inside_too() -> None:
     inner = [task("a", inputParameters={"x": 1}, optional=True), task("b", input={"x": 1}, isOptional=True)]
     definition, ids = check(flow("SWITCH", decisionCases={"A": inner}))
-    first, second = definition.tasks[0].decision_cases["A"]  # type: ignore[index]
+    assert definition.tasks[0].decision_cases
+    first, second = definition.tasks[0].decision_cases["A"]
     assert (first.input, first.is_optional) == (second.input, second.is_optional) == ({"x": 1}, True)
     assert ids == {"${account}/power": "a" * 24}

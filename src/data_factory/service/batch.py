@@ -336,6 +336,8 @@ class _Batch:
             heappop(due)
             after = self.world.task_executions.now[id]
             moved = after is not row or not is_due  # to another time, here or by a command before
+            if not after.task_id:
+                continue  # what control flow has put off is for another batch, or nobody else would have a turn
             if moved and after.timer_at is not None and (after.timer_at, TASK) <= self.world.due_until:
                 heappush(due, (after.timer_at, TASK, id))
 

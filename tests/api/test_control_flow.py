@@ -1,0 +1,121 @@
+"""Control flow over HTTP: published, run, looked at, and refused with the path of each error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data_factory.model.resources import Job, TaskExecution
+from tests.api.contract import decoded
+from tests.api.factory import Factory, Json, made, new_key, paths_of, refused, step, told
+
+
+def flow(type: str, reference: str, **fields: Any) -> Json:
+    return {"name": type.lower(), "taskReferenceName": reference, "type": type, **fields}
+
+
+def test_a_job_with_all_of_it_runs(factory: Factory) -> None:
+    work = factory.task()
+    end = flow(
+        "TERMINATE",
+        "end",
+        inputParameters={"terminationStatus": "COMPLETED", "outputParameters": {"pages": "${pages.output.iteration}"}},
+    )
+    pages = flow(
+        "DO_WHILE",
+        "pages",
+        loopCondition="$.page.more",
+        loopOver=[step(work, "page", inputParameters={"number": "${pages.output.iteration}"})],
+    )
+    ask = flow("DECISION", "ask", caseValueParam="go", inputParameters={"go": "YES"}, decisionCases={"YES": [pages]})
+    size = flow(
+        "SWITCH",
+        "size",
+        expression="$.power > 9 ? 'BIG' : 'SMALL'",
+        inputParameters={"power": "${workflow.input.power}"},
+        decisionCases={"BIG": [ask, end]},
+        defaultCase=[],
+    )
+    job = factory.job(size, step(work, "never"))
+    run = factory.launch(job, power=10)
+    for number in (1, 2):
+        [held] = factory.claim(work)
+        assert held["input"]["number"] == number
+        assert (held["taskReferenceName"], held["type"]) == (f"page[{number}]", "SUB_WORKFLOW")
+        told(factory.report(held, output={"more": number < 2}))
+    ended = factory.run(run)
+    assert (ended["status"], ended["output"], ended["failure"]) == ("COMPLETED", {"pages": 2}, None)
+    assert [(one["taskReferenceName"], one["type"], one["status"]) for one in factory.steps(run)] == [
+        ("size", "SWITCH", "COMPLETED"),
+        ("ask", "DECISION", "COMPLETED"),
+        ("pages", "DO_WHILE", "COMPLETED"),
+        ("page[1]", "SUB_WORKFLOW", "COMPLETED"),
+        ("page[2]", "SUB_WORKFLOW", "COMPLETED"),
+        ("end", "TERMINATE", "COMPLETED"),
+    ]
+    small = factory.launch(job, power=1)
+    [held] = factory.claim(work)
+    assert (held["taskReferenceName"], held["jobExecutionId"]) == ("never", small["id"])
+
+
+def test_a_job_with_control_flow_is_shown_as_it_was_published(factory: Factory) -> None:
+    work = factory.task()
+    loop = flow("DO_WHILE", "loop", loopCondition="false", loopOver=[step(work, "body", inputParameters={"x": 1})])
+    switch = flow("SWITCH", "way", expression="1", decisionCases={"1": [loop]})
+    answer = factory.api.post("/jobs", json={"key": new_key(), "tasks": [switch]})
+    job = made(answer)
+    assert decoded(answer, Job).tasks[0].type == "SWITCH"
+    shown = job["tasks"][0]["decisionCases"]["1"][0]
+    assert (shown["loopCondition"], shown["loopOver"][0]["input"]) == ("false", {"x": 1})
+    assert "loopOver" not in job["tasks"][0]
+    assert made(factory.api.put(f"/jobs/{job['id']}", json=job))["tasks"] == job["tasks"]
+
+
+def test_every_error_has_its_path_however_deep(factory: Factory) -> None:
+    work = factory.task()
+    inner = [step({"key": "gone"}, "a"), step(work, "b", inputParameters={"x": "${gone.output}"})]
+    loop = flow("DO_WHILE", "loop", loopCondition="$.a >", loopOver=inner)
+    given: Json = {
+        "key": new_key(),
+        "tasks": [step(work), flow("SWITCH", "s", expression="1", decisionCases={"Y": [loop]})],
+    }
+    paths = {
+        "tasks[1].decisionCases.Y[0].loopCondition",
+        "tasks[1].decisionCases.Y[0].loopOver[0].name",
+        "tasks[1].decisionCases.Y[0].loopOver[1].inputParameters.x",
+    }
+    assert paths_of(refused(factory.api.post("/jobs", json=given), 400, "invalid")) == paths
+    inner.append({"taskReferenceName": "a", "loopOver": 7})
+    more = {f"tasks[1].decisionCases.Y[0].loopOver[2].{field}" for field in ("name", "taskReferenceName", "loopOver")}
+    paths.remove("tasks[1].decisionCases.Y[0].loopOver[1].inputParameters.x")  # it may be in what is not known
+    assert paths_of(refused(factory.api.post("/jobs", json=given), 400, "invalid")) == paths | more
+
+
+def test_nobody_can_report_on_control_flow(factory: Factory) -> None:
+    work = factory.task()
+    job = factory.job(flow("DO_WHILE", "loop", loopCondition="false", loopOver=[step(work, "body")]))
+    run = factory.launch(job)
+    loop = factory.steps(run)[0]
+    shown = decoded(factory.api.get(f"/task_executions/{loop['id']}"), TaskExecution)
+    assert (shown.type, shown.task_id, shown.status, shown.output) == ("DO_WHILE", "", "IN_PROGRESS", {"iteration": 1})
+    refused(factory.report(loop, "COMPLETED", output={"mine": 1}), 409, "not_for_workers")
+    refused(factory.report(loop, "IN_PROGRESS"), 409, "not_for_workers")
+    told(factory.api.post(f"/job_executions/{run['id']}/cancel", json={}))
+    assert [one["status"] for one in factory.steps(run)] == ["CANCELED", "CANCELED"]
+
+
+def test_a_script_that_does_not_end_fails_the_job_and_says_so(factory: Factory) -> None:
+    job = factory.job(flow("SWITCH", "way", expression="while (true) {}", decisionCases={}))
+    run = factory.run(factory.launch(job))
+    assert (run["status"], run["failure"]["code"], run["failure"]["taskReferenceName"]) == (
+        "FAILED",
+        "script_failed",
+        "way",
+    )
+    assert "took longer than 100 milliseconds" in run["failure"]["message"]
+
+
+def test_why_it_waits_is_told_of_its_work_and_not_of_its_loops(factory: Factory) -> None:
+    work = factory.task()
+    run = factory.launch(factory.job(flow("DO_WHILE", "loop", loopCondition="false", loopOver=[step(work, "body")])))
+    reasons = told(factory.api.get(f"/job_executions/{run['id']}/why"))["reasons"]
+    assert [one["taskReferenceName"] for one in reasons] == ["body[1]"]
