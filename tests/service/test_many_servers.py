@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -385,3 +386,42 @@ async def nothing_under_way(here: list[Server]) -> None:
     await asyncio.sleep(0.05)
     for server in here:
         await server.platform.dispatcher.stop()
+
+
+async def test_control_flow_goes_on_at_whichever_server_a_report_comes_to(database: Database) -> None:
+    async with servers(database) as [one, other]:
+        work = await declare_task(one.platform, one.account_id, "work")
+        end: dict[str, Any] = {"name": "end", "taskReferenceName": "end", "type": "TERMINATE"}
+        end["inputParameters"] = {"terminationStatus": "COMPLETED", "outputParameters": {"v": "${body.output.v}"}}
+        way: dict[str, Any] = {
+            "name": "way",
+            "taskReferenceName": "way",
+            "type": "SWITCH",
+            "expression": "$.v > 1 ? 'END' : 'ON'",
+        }
+        way |= {"inputParameters": {"v": "${body.output.v}"}, "decisionCases": {"END": [end]}}
+        loop: dict[str, Any] = {
+            "name": "loop",
+            "taskReferenceName": "loop",
+            "type": "DO_WHILE",
+            "loopCondition": "true",
+        }
+        loop["loopOver"] = [step("body", work), way]
+        job = await declare_job(one.platform, one.account_id, loop)
+        id = await one.launches(job)
+        for number, here in enumerate((other, one, other)):
+            (held,) = await here.claims(work)
+            await here.platform.executions.report(here.report(held, output={"v": number}))
+        ended = await one.platform.executions.job_execution(one.account_id, id)
+        assert (ended.status, ended.output) == ("COMPLETED", '{"v":2}')
+        rows = await one.platform.executions.task_executions(one.account_id, id, Part(limit=100))
+        assert [f"{row.path} {row.status}" for row in rows] == [
+            "loop CANCELED",
+            "body[1] COMPLETED",
+            "way[1] COMPLETED",
+            "body[2] COMPLETED",
+            "way[2] COMPLETED",
+            "body[3] COMPLETED",
+            "way[3] COMPLETED",
+            "end[3] COMPLETED",
+        ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -32,6 +33,22 @@ async def test_work_sees_what_it_has_written_itself(store: Store, house: House) 
         return seen.status
 
     assert await store.write(work) == "RUNNING"
+
+
+async def test_work_may_compute_something_aside_and_nobody_waits_for_it(store: Store, house: House) -> None:
+    free, entered = threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def compute() -> str:
+        loop.call_soon_threadsafe(entered.set)
+        assert free.wait(60)
+        return "done"
+
+    writing = asyncio.create_task(store.write(lambda transaction: transaction.aside(compute)))
+    await entered.wait()
+    assert await store.read(lambda reads: reads.tasks_by_id([house.task.id])) == [house.task]
+    free.set()
+    assert await writing == "done"
 
 
 async def test_an_exception_keeps_nothing_and_reaches_the_caller(store: Store, house: House) -> None:
