@@ -141,7 +141,8 @@ class Story:
 
     def go_on(self) -> bool:
         """What control flow has put off is done; False when there is nothing of the kind."""
-        postponed = [row for row in self.rows.values() if not row.task_id and row.timer_at is not None]
+        rows = [row for row in self.rows.values() if not row.task_id]
+        postponed = [row for row in rows if row.timer_at is not None and row.timer_at <= self.now]
         for row in postponed:
             self._decide(decider.expire, row)
         return bool(postponed)

@@ -1,4 +1,4 @@
-"""What the decider makes of control flow: SWITCH, DECISION, DO_WHILE, TERMINATE."""
+"""What the decider makes of control flow: SWITCH, DECISION, DO_WHILE, TERMINATE, WAIT."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from data_factory.engine import scope, walk
-from tests.unit.story import StepInStory, Story, control, step
+from tests.unit.story import START, StepInStory, Story, control, step
 
 POWER: dict[str, Any] = {"power": "${workflow.input.power}"}
 
@@ -309,3 +309,43 @@ def test_terminate_in_a_loop_ends_the_loop_too() -> None:
 def test_a_termination_that_comes_to_nonsense_fails_the_job(given: dict[str, Any]) -> None:
     told = story(stop(**given), input={"x": "PERHAPS"})
     assert (told.status, told.failure["code"]) == ("FAILED", "invalid_termination")
+
+
+# -- WAIT
+
+
+def pause(**input: Any) -> StepInStory:
+    return control("WAIT", "pause", input=input)
+
+
+@pytest.mark.parametrize("given", [{"duration": 90}, {"duration": "1 minute 30s"}, {"until": "2023-11-14T22:14:50Z"}])
+def test_a_wait_waits_for_its_time_and_then_the_job_goes_on(given: dict[str, Any]) -> None:
+    told = story(pause(**given), step("after"))
+    row = told.at("pause")
+    assert (row.status, row.available_at, row.timer_at) == ("IN_PROGRESS", START + 90_000, START + 90_000)
+    told.now += 90_000 - 1
+    told.go_on()
+    assert told.statuses() == ["pause 1 IN_PROGRESS"]
+    told.now += 1
+    told.go_on()
+    assert told.statuses() == ["pause 1 COMPLETED", "after 1 SCHEDULED"]
+    assert (told.at("pause").started_at, told.at("pause").ended_at) == (START, START + 90_000)
+
+
+def test_a_wait_until_a_time_that_is_over_waits_for_nothing_but_its_turn() -> None:
+    told = story(pause(until="2020-01-01T00:00:00Z"))
+    assert told.at("pause").timer_at == told.now
+    told.go_on()
+    assert told.status == "COMPLETED"
+
+
+@pytest.mark.parametrize("value", ["soon", None, 10**11, ["1s"], True])
+def test_a_wait_that_comes_to_nonsense_fails_the_job(value: Any) -> None:
+    told = story(pause(duration="${workflow.input.x}"), input={"x": value})
+    assert (told.status, told.failure["code"], told.failure["taskReferenceName"]) == ("FAILED", "invalid_wait", "pause")
+
+
+def test_a_canceled_job_waits_no_more() -> None:
+    told = story(pause(duration=90))
+    told.cancel()
+    assert (told.at("pause").status, told.at("pause").timer_at) == ("CANCELED", None)

@@ -31,11 +31,11 @@ def fields_of(type: Any) -> tuple[str, ...]:
 def flow(type: Any, reference: str = "flow", **fields: Any) -> Json:
     """A task of control flow with what it must have."""
     given = {name: FIELDS[name] for name in REQUIRED[type]}
-    input: Json = {"v": 1, "terminationStatus": "COMPLETED"}
+    input: Json = {"v": 1, "terminationStatus": "COMPLETED", "duration": 1}
     return {"name": type, "taskReferenceName": reference, "type": type, "inputParameters": input, **given, **fields}
 
 
-@pytest.mark.parametrize("type", ["SWITCH", "DECISION", "DO_WHILE", "TERMINATE"])
+@pytest.mark.parametrize("type", ["SWITCH", "DECISION", "DO_WHILE", "TERMINATE", "WAIT"])
 def test_with_what_it_must_have_it_is_published(type: str) -> None:
     definition, _ = check(flow(type))
     assert definition.tasks[0].type == type
@@ -124,6 +124,18 @@ def test_a_terminate_says_how_and_cannot_be_optional(words: tuple[str, str]) -> 
 
 def test_how_it_terminates_may_be_an_expression() -> None:
     check(flow("TERMINATE", inputParameters={"terminationStatus": "${workflow.input.how}"}))
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"duration": 1, "until": "2026-01-01"}, {"duration": "soon"}, {"duration": -1}, {"until": "soon"}]
+)
+def test_a_wait_says_until_when(given: Json) -> None:
+    assert errors_of(flow("WAIT", inputParameters=given)).keys() == {"tasks[0].inputParameters"}
+
+
+@pytest.mark.parametrize("given", [{"until": "2999-01-01T00:00:00Z"}, {"duration": "${workflow.input.x}"}])
+def test_when_a_wait_begins_is_known_only_when_it_runs(given: Json) -> None:
+    check(flow("WAIT", inputParameters=given))
 
 
 def test_a_job_has_no_more_than_ten_thousand_tasks_in_all() -> None:

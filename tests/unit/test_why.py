@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from data_factory.model.records import JobExecutionRecord, JobRecord, TaskPollRecord, TaskRecord
 from data_factory.model.status import ReasonCode
 from data_factory.service import why
-from data_factory.service.commands import Cancel
+from data_factory.service.commands import Cancel, FireTimers
 from data_factory.service.why import Cause, explain, facts_of, summary
 from tests.workshop import Workshop, step, workshop
 
@@ -148,3 +148,15 @@ def test_many_causes_are_summed_up(shop: Workshop) -> None:
     many = [Cause(code="running", message=f"{n}.") for n in range(5)]
     assert summary(many) == "0. 1. 2. And 2 more."
     assert summary(many[:3]) == "0. 1. 2."
+
+
+def test_it_waits_for_a_time(shop: Workshop) -> None:
+    pause = {"name": "a pause", "taskReferenceName": "pause", "type": "WAIT", "inputParameters": {"duration": "2h"}}
+    id = launched(shop, shop.job(pause, outputParameters={}))
+    shop.now += 30 * MINUTE
+    told = cause(shop, id, "waiting_for_time")
+    assert told.message == "The WAIT 'pause' is over in 90 minutes."
+    assert (told.since, told.until) == (shop.now - 30 * MINUTE, shop.now + 90 * MINUTE)
+    shop.now += 90 * MINUTE
+    shop.do(FireTimers())
+    assert shop.statuses() == ["COMPLETED"]

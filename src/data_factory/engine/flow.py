@@ -8,6 +8,7 @@ from typing import Any, Final
 from msgspec import UNSET, UnsetType
 
 from data_factory.engine.scripts import syntax_error
+from data_factory.engine.waits import NotATime, read_wait
 from data_factory.model.definitions import JobTaskBody
 from data_factory.model.errors import FieldError
 from data_factory.model.status import TaskType
@@ -18,6 +19,7 @@ REQUIRED: Final[dict[TaskType, tuple[str, ...]]] = {
     "DECISION": ("caseValueParam", "decisionCases"),
     "DO_WHILE": ("loopCondition", "loopOver"),
     "TERMINATE": (),
+    "WAIT": (),
 }
 """The fields that a task of each type must have."""
 
@@ -27,6 +29,7 @@ OPTIONAL: Final[dict[TaskType, tuple[str, ...]]] = {
     "DECISION": ("defaultCase",),
     "DO_WHILE": (),
     "TERMINATE": (),
+    "WAIT": (),
 }
 """The fields that it may have beside them."""
 
@@ -71,6 +74,8 @@ def flow_errors(task: JobTaskBody, path: str) -> Iterator[FieldError]:
                 yield FieldError(f"{path}.loopOver", "needs a task")
         case "TERMINATE":
             yield from _termination_errors(task, path)
+        case "WAIT":
+            yield from _wait_errors(task, path)
 
 
 def _script_errors(source: str | UnsetType, path: str) -> Iterator[FieldError]:
@@ -91,6 +96,18 @@ def _termination_errors(task: JobTaskBody, path: str) -> Iterator[FieldError]:
     is_expression = isinstance(status, str) and "${" in status
     if status not in ENDINGS and not is_expression:
         yield FieldError(f"{path}.{spelling}.terminationStatus", f"expected one of {', '.join(ENDINGS)}")
+
+
+def _wait_errors(task: JobTaskBody, path: str) -> Iterator[FieldError]:
+    """What can be known of a wait before it runs: how far away a time of the calendar is then, cannot."""
+    given = _input_of(task)
+    spelling = "inputParameters" if task.input is UNSET else "input"
+    if any(isinstance(value, str) and "${" in value for value in given.values()):
+        return
+    try:
+        read_wait(given, now=0)
+    except NotATime as error:
+        yield FieldError(f"{path}.{spelling}", str(error))
 
 
 def _input_of(task: JobTaskBody) -> dict[str, Any]:

@@ -118,6 +118,10 @@ class Terminate(Step, frozen=True, kw_only=True):
     """The end of the job."""
 
 
+class Wait(Step, frozen=True, kw_only=True):
+    """A pause."""
+
+
 class Graph(msgspec.Struct, frozen=True):
     """A job definition compiled: made once a version, used by all its executions.
 
@@ -284,6 +288,8 @@ class _Compiler:
                 self.steps[reference] = Work(**common, task_id=self._task_ids[task.name])
             case "TERMINATE":
                 self.steps[reference] = Terminate(**common)
+            case "WAIT":
+                self.steps[reference] = Wait(**common)
             case "DO_WHILE":
                 self.steps[reference] = self._loop(task, common)
             case "SWITCH" | "DECISION":

@@ -11,11 +11,12 @@ import msgspec
 from msgspec.structs import replace
 
 from data_factory.engine.attempts import EMPTY, ended, make_ready, postponed, retried, scheduled, under_way
-from data_factory.engine.graph import END, Loop, Switch, Terminate, Work, beside, iterations_of, path_of
+from data_factory.engine.graph import END, Loop, Switch, Terminate, Wait, Work, beside, iterations_of, path_of
 from data_factory.engine.retry import retries_left
 from data_factory.engine.run import Needs, Outcome, Run
 from data_factory.engine.scope import TOO_LARGE, Scope, as_payload, collected, iteration_of
 from data_factory.engine.scripts import Script, Verdict
+from data_factory.engine.waits import NotATime, wait_until
 from data_factory.model.definitions import TaskDefinition
 from data_factory.model.ids import NewId
 from data_factory.model.records import TaskExecutionRecord
@@ -86,6 +87,10 @@ class Walk:
                 return self._choose(switch, row)
             case Terminate():
                 return self._terminate(row)
+            case Wait() if row.status == "SCHEDULED":
+                return self._wait(row)
+            case Wait():
+                return self.leave(ended(row, "COMPLETED", self._now))
             case Loop() as loop if row.status == "SCHEDULED":
                 return self._go_round(loop, row, 1)
             case Loop() as loop:
@@ -169,6 +174,15 @@ class Walk:
         message = reason if isinstance(reason, str) and reason else "The job was ended by its TERMINATE task."
         failure = None if status == "COMPLETED" else _caused_by(done, Failure(code="terminated", message=message))
         self._close(status, done.output, failure)
+        return None
+
+    def _wait(self, row: TaskExecutionRecord) -> str | None:
+        try:
+            at = wait_until(_decode(row.input), self._now)
+        except NotATime as error:
+            message = f"Until when {row.path} waits cannot be told: {error}."
+            return self._fail_control(row, Failure(code="invalid_wait", message=message))
+        self.put(postponed(under_way(row, EMPTY, self._now), max(at, self._now), self._now))
         return None
 
     # -- scripts

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 JobStatus = Literal["DRAFT", "ACTIVE", "INACTIVE"]
 
-TaskType = Literal["SUB_WORKFLOW", "SWITCH", "DECISION", "DO_WHILE", "TERMINATE"]
+TaskType = Literal["SUB_WORKFLOW", "SWITCH", "DECISION", "DO_WHILE", "TERMINATE", "WAIT"]
 """What a task of a job is: SUB_WORKFLOW is work for a worker; the others are control flow, done by the platform."""
 
 JobExecutionStatus = Literal["PENDING", "RUNNING", "COMPLETED", "USER_ERROR", "FAILED", "TERMINATED", "TIMEDOUT"]
@@ -35,6 +35,7 @@ ReasonCode = Literal[
     "waiting_for_worker",
     "no_worker",
     "waiting_for_retry",
+    "waiting_for_time",
     "limit_reached",
     "running",
     "going_on",

@@ -156,7 +156,9 @@ def _between(execution: JobExecutionRecord) -> Cause:
 def _tasks(facts: Facts, now: int) -> Iterator[Cause]:
     for one in facts.standing:
         task = facts.tasks.get(one.task_id)
-        if task is None:  # no task of a worker, but what is around some
+        if task is None:  # no task of a worker, but control flow: what is around some, or a pause
+            if one.available_at is not None and one.available_at > now:
+                yield _paused(one, one.available_at, now)
             continue
         about: dict[str, Any] = {
             "task_reference_name": one.path,
@@ -174,6 +176,17 @@ def _tasks(facts: Facts, now: int) -> Iterator[Cause]:
             yield _limited(one, task, about, now)
         else:
             yield _unclaimed(one, task, facts.polls.get(one.task_id), about, now)
+
+
+def _paused(one: StandingRecord, until: int, now: int) -> Cause:
+    return Cause(
+        code="waiting_for_time",
+        message=f"The WAIT {one.path!r} is over in {span(until - now)}.",
+        task_reference_name=one.path,
+        task_execution_id=one.id,
+        since=one.started_at,
+        until=until,
+    )
 
 
 def _held(one: StandingRecord, about: dict[str, Any], now: int) -> Cause:

@@ -11,8 +11,7 @@ SELECT id, title, started_at FROM job_executions WHERE pipeline_id = :pipeline_i
 SELECT id, task_id, path, attempt, status, worker_id, updated_at, available_at, started_at, lease_expires_at, timeout_at,
     progress
 FROM task_executions
-WHERE job_execution_id = :job_execution_id AND status IN ('SCHEDULED', 'IN_PROGRESS') AND type = 'SUB_WORKFLOW'
-LIMIT :limit;
+WHERE job_execution_id = :job_execution_id AND status IN ('SCHEDULED', 'IN_PROGRESS') LIMIT :limit;
 
 -- name: task_polls
 SELECT * FROM task_polls WHERE task_id = ANY (:task_ids::text[]);
