@@ -147,13 +147,13 @@ class Reference:
         return stale.get(attempt.status, "TaskExecutionEnded")
 
     def _take(self, attempt: Attempt, status: str, output: dict[str, Any] | None) -> None:
+        if output is not None:
+            attempt.output = output
         if status == "SCHEDULED":
             attempt.status = "SCHEDULED"
             attempt.lease = attempt.claim_id = attempt.lease_expires_at = attempt.timeout_at = None
             self._make_ready(attempt)
             return
-        if output is not None:
-            attempt.output = output
         if status == "IN_PROGRESS":
             attempt.lease_expires_at = self.now + attempt.lease_ms
         elif status == "COMPLETED":
