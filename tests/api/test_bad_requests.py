@@ -36,7 +36,7 @@ MANY = {
             "pipelineId": "main",
             "projectId": "p",
             "periodicity": [{}],
-            "tasks": [{"name": "", "taskReferenceName": "a b", "type": "SWITCH", "input": [], "z": 1}, 7],
+            "tasks": [{"name": "", "taskReferenceName": "a b", "type": "FANCY", "input": [], "z": 1}, 7],
         },
         {
             "key",
