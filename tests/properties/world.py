@@ -103,7 +103,9 @@ class World:
         self.close()
         self._directory = directory
         self.shop = Workshop(Path(directory.name), self.now, self._new_id)
-        self.shop.run(self.shop.store.write(lambda transaction: transaction.spare_leases(self.now, SPARED_MS)))
+        self.shop.run(
+            self.shop.store.write(lambda transaction: transaction.spare_leases(self.now, self.now, SPARED_MS, 1_000))
+        )
         self.reference.restart(SPARED_MS)
         self.batch(FillSlots(tuple(self.shop.run(self.shop.store.read(lambda reads: reads.waiting_pipelines())))))
         self.noted = self.next_timer()

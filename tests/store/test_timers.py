@@ -110,10 +110,10 @@ async def test_a_lease_is_spared(store: Store, house: House, ends: int, length: 
     run = started(execution(house.job))
     held = claimed(attempt(run, house.task.id), lease_ms=length, lease_expires_at=NOW + ends, timer_at=NOW + ends)
     await keep(store, run, held)
-    await store.write(lambda t: t.spare_leases(NOW, GRACE))
+    await store.write(lambda t: t.spare_leases(NOW, NOW, GRACE, 100))
     spared = replace(held, lease_expires_at=NOW + then, timer_at=NOW + then)
     assert await store.read(lambda reads: reads.task_execution(house.account.id, held.id)) == spared
-    await store.write(lambda t: t.spare_leases(NOW, GRACE))
+    await store.write(lambda t: t.spare_leases(NOW, NOW, GRACE, 100))
     assert await next_timer(store) == NOW + then
 
 
@@ -126,10 +126,27 @@ async def test_only_leases_are_spared(store: Store, house: House) -> None:
     )
     over = done(claimed(attempt(run, house.task.id, path="fourth")))
     await keep(store, run, retry, unclaimed, late, over)
-    await store.write(lambda t: t.spare_leases(NOW, GRACE))
+    await store.write(lambda t: t.spare_leases(NOW, NOW, GRACE, 100))
     found = await store.read(lambda reads: reads.task_executions_of_job(house.account.id, run.id, ALL))
     assert found == [retry, unclaimed, replace(late, lease_expires_at=NOW + GRACE), over]
     assert await next_timer(store) == NOW - 2
+
+
+async def test_leases_are_spared_a_few_at_a_time_and_none_twice(store: Store, house: House) -> None:
+    """Each time for the whole grace, however long those before took."""
+    run = started(execution(house.job))
+    rows = [
+        claimed(
+            attempt(run, house.task.id, path=f"step-{n}"), lease_ms=60_000, lease_expires_at=NOW - n, timer_at=NOW - n
+        )
+        for n in range(5)
+    ]
+    await keep(store, run, *rows)
+    for later, spared in ((0, 2), (1_000, 2), (2_000, 1), (3_000, 0)):
+        assert await store.write(lambda t, now=NOW + later: t.spare_leases(NOW, now, GRACE, 2)) == spared  # type: ignore[misc]
+    found = await store.read(lambda reads: reads.task_executions_of_job(house.account.id, run.id, ALL))
+    ends = [NOW + GRACE + later for later in (2_000, 1_000, 1_000, 0, 0)]
+    assert [row.lease_expires_at for row in found] == [row.timer_at for row in found] == ends
 
 
 async def next_timer(store: Store) -> int | None:

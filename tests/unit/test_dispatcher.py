@@ -248,6 +248,28 @@ async def test_who_waits_behind_a_batch_that_hangs_is_told_so_and_nothing_of_the
     assert runs[0].id == again.id
 
 
+async def test_a_batch_that_is_too_much_for_the_store_comes_in_smaller_ones(
+    here: Factory, waiting: Dispatcher, silent: Silent, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or those who come again together would be refused together for ever."""
+    write = silent.write
+
+    async def keeps_few(work: Any, tell: Any) -> Any:
+        if len(work.keywords["commands"]) > 5:
+            raise StoreUnavailable
+        return await write(work, tell)
+
+    monkeypatch.setattr(silent, "write", keeps_few)
+    rounds = 0
+    left = [here.launch(job) for _ in range(40)]
+    while left:
+        rounds += 1
+        given = await answers(waiting, *left)
+        left = [launch for launch, answer in zip(left, given, strict=True) if isinstance(answer, StoreUnavailable)]
+    assert rounds < 10
+    assert len(await here.platform.executions.job_executions(here.account_id, Part(limit=100))) == 40
+
+
 @pytest.mark.parametrize("asked_again", [False, True])
 async def test_what_was_claimed_for_one_who_was_told_that_nobody_knows_is_handed_back(
     here: Factory, silent: Silent, waiting: Dispatcher, job: JobRecord, asked_again: bool
@@ -291,15 +313,17 @@ async def test_health_is_answered_at_once_by_one_look_for_all_who_ask(
         return await read(work)
 
     monkeypatch.setattr(silent, "read", counted)
-    monkeypatch.setattr(health, "LONGEST_S", 0.01)
     doctor = health.Health(silent, waiting)
     await doctor.check()
     silent.speaks.clear()
+    monkeypatch.setattr(health, "LONGEST_S", 0.01)
     given = await asyncio.gather(*(doctor.check() for _ in range(5)), return_exceptions=True)
     assert [type(answer) for answer in given] == [StoreUnavailable] * 5
     with pytest.raises(StoreUnavailable):
         await doctor.check()
     assert len(reads) == 2
+    monkeypatch.undo()
+    monkeypatch.setattr(silent, "read", counted)
     silent.speaks.set()
     await asyncio.gather(*(doctor.check() for _ in range(5)))
     await doctor.check()

@@ -49,6 +49,7 @@ class Dispatcher:
         self._worker: asyncio.Task[None] | None = None
         self._failed_at: float | None = None
         self._silent = False
+        self._most = MAX_BATCH
         self.batches = 0
         self.commands = 0
 
@@ -95,7 +96,7 @@ class Dispatcher:
     async def _work(self) -> None:
         try:
             while self._queue:
-                batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+                batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._most, MAX_BATCH))]
                 watch = asyncio.get_running_loop().call_later(self._store.patience, self._lose_patience)
                 try:
                     await self._carry_out(batch)
@@ -115,6 +116,7 @@ class Dispatcher:
         except Exception as error:
             if isinstance(error, Unavailable) or len(batch) == 1:
                 self._cannot_keep(error)
+                self._most = max(1, len(batch) // 2)  # what is too much for the store is not tried for ever
                 for _, future in batch:
                     _answer(future, error)
                 if isinstance(error, WriteUnderWay):
@@ -125,6 +127,7 @@ class Dispatcher:
                     await self._carry_out([one])
             return
         self._can_keep()
+        self._most = min(2 * self._most, MAX_BATCH)
         self.batches += 1
         self.commands += len(batch)
         for (_, future), answer in zip(batch, done.answers, strict=True):

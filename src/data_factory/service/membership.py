@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from data_factory.service import news
@@ -13,6 +14,9 @@ from data_factory.store.promises import Store, Transaction
 
 SPARED_MS: Final = 10_000
 """How long a worker is given to be heard again, when nobody was there to hear it: after a start, or an outage."""
+
+SPARED_AT_ONCE: Final = 2_000
+"""The most leases that are spared in one transaction: however many there are, none takes longer than may be waited."""
 
 
 class Membership:
@@ -31,12 +35,13 @@ class Membership:
         A process that joins others spares nothing, or those that are started one after the other would keep alive the
         lease of a worker that is dead. And nobody is there any more to receive the rest of a file.
         """
+        await self._store.write(lambda transaction: transaction.abandon_files(self._clock()))
+        since = self._clock()
+        while await self._store.write(partial(self._spare_some, since)) == SPARED_AT_ONCE:
+            pass
 
-        async def work(transaction: Transaction) -> None:
-            await transaction.spare_leases(self._clock(), SPARED_MS)
-            await transaction.abandon_files(self._clock())
-
-        await self._store.write(work)
+    async def _spare_some(self, since: int, transaction: Transaction) -> int:
+        return await transaction.spare_leases(since, self._clock(), SPARED_MS, SPARED_AT_ONCE)
 
     def hear(self, line: str) -> None:
         """Wake those who wait here for what another process has done."""

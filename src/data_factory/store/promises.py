@@ -257,8 +257,12 @@ class Transaction(Reads, Protocol):
         ...
 
     async def due_task_executions(self, now: int, limit: int) -> list[TaskExecutionRecord]: ...
-    async def spare_leases(self, now: int, grace_ms: int) -> None:
-        """No lease ends before `now` + `grace_ms`, or before its own length has passed from `now` if that is less."""
+    async def spare_leases(self, since: int, now: int, grace_ms: int, limit: int) -> int:
+        """Let leases last until `now` + `grace_ms`, or until their own length has passed from `now` if that is less.
+
+        They are those that would end before the same, reckoned from `since`: the first `limit` of them. How many there
+        were.
+        """
         ...
 
     async def insert_task_executions(self, rows: Sequence[TaskExecutionRecord]) -> None: ...

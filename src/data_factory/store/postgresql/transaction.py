@@ -192,8 +192,8 @@ class PostgresqlTransaction(PostgresqlReads):
     async def due_task_executions(self, now: int, limit: int) -> list[TaskExecutionRecord]:
         return await self._all(TaskExecutionRecord, "due_task_executions", now=now, limit=limit)
 
-    async def spare_leases(self, now: int, grace_ms: int) -> None:
-        await self._execute("spare_leases", now=now, grace_ms=grace_ms)
+    async def spare_leases(self, since: int, now: int, grace_ms: int, limit: int) -> int:
+        return await self._execute("spare_leases", since=since, now=now, grace_ms=grace_ms, limit=limit)
 
     async def insert_task_executions(self, rows: Sequence[TaskExecutionRecord]) -> None:
         await self._insert_all("insert_task_executions", rows)

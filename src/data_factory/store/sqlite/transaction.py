@@ -282,8 +282,8 @@ class SqliteTransaction:
     async def due_task_executions(self, now: int, limit: int) -> list[TaskExecutionRecord]:
         return self._all(TaskExecutionRecord, "due_task_executions", now=now, limit=limit)
 
-    async def spare_leases(self, now: int, grace_ms: int) -> None:
-        self._execute("spare_leases", now=now, grace_ms=grace_ms)
+    async def spare_leases(self, since: int, now: int, grace_ms: int, limit: int) -> int:
+        return self._execute("spare_leases", since=since, now=now, grace_ms=grace_ms, limit=limit).rowcount
 
     async def insert_task_executions(self, rows: Sequence[TaskExecutionRecord]) -> None:
         self._execute_all("insert_task_executions", rows)

@@ -86,8 +86,12 @@ UPDATE task_executions SET
     timer_at = least(:now + least(lease_ms, :grace_ms), timeout_at)
 WHERE id IN (
     SELECT id FROM task_executions
-    WHERE timer_at < :now::bigint + :grace_ms::bigint AND status = 'IN_PROGRESS'
-        AND lease_expires_at < :now + least(lease_ms, :grace_ms)
+    WHERE id IN (
+        SELECT id FROM task_executions
+        WHERE timer_at < :since::bigint + :grace_ms::bigint AND status = 'IN_PROGRESS'
+            AND lease_expires_at < :since + least(lease_ms, :grace_ms)
+        ORDER BY timer_at LIMIT :limit
+    )
     ORDER BY id FOR NO KEY UPDATE
 );
 

@@ -80,7 +80,11 @@ SELECT min(timer_at) FROM task_executions WHERE timer_at IS NOT NULL;
 UPDATE task_executions SET
     lease_expires_at = :now + min(lease_ms, :grace_ms),
     timer_at = min(:now + min(lease_ms, :grace_ms), coalesce(timeout_at, 9223372036854775807))
-WHERE timer_at < :now + :grace_ms AND status = 'IN_PROGRESS' AND lease_expires_at < :now + min(lease_ms, :grace_ms);
+WHERE seq IN (
+    SELECT seq FROM task_executions
+    WHERE timer_at < :since + :grace_ms AND status = 'IN_PROGRESS' AND lease_expires_at < :since + min(lease_ms, :grace_ms)
+    ORDER BY timer_at LIMIT :limit
+);
 
 -- name: task_execution
 SELECT * FROM task_executions WHERE id = :id AND account_id = :account_id;
