@@ -275,8 +275,10 @@ async def test_a_database_that_has_come_back_is_not_stormed(
 
 
 async def test_to_close_does_not_wait_for_a_database_that_is_gone(database: Database, cable: Cable) -> None:
-    store = PostgresqlStore(cable.to(database.url), patience=0.1)
-    house = await furnish(store)
+    patient = PostgresqlStore(database.url)
+    house = await furnish(patient)
+    await patient.close()
+    store = PostgresqlStore(cable.to(database.url), patience=0.5)
     silence = cable.silence()
 
     def fate(message: bytes) -> Fate:
@@ -287,7 +289,7 @@ async def test_to_close_does_not_wait_for_a_database_that_is_gone(database: Data
     cable.fate = fate
     with pytest.raises(WriteUnderWay) as under_way:
         await keep(store, execution(house.job))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(5):
         await store.close()
     assert under_way.value.end.cancelled()
 

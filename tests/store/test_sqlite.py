@@ -63,10 +63,7 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
     newer.execute("PRAGMA user_version = 99")
     newer.close()
     before = path.read_bytes()
-    number = f"{migrations()[-1].number + 1:04d}"
-    with pytest.raises(
-        UnusableSchema, match=rf"by a newer version of Data Factory \({number}\).*: install a newer one"
-    ):
+    with pytest.raises(UnusableSchema, match=r"by a newer version of Data Factory \(.+\).*: install a newer one"):
         connect(path)
     assert path.read_bytes() == before
     assert migrating.look(path.parent).refusal is not None

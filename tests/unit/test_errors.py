@@ -57,6 +57,10 @@ def test_the_codes_that_clients_rely_on() -> None:
         "too_large",
         "unavailable",
         "outcome_unknown",
+        "file_in_use",
+        "quota_exceeded",
+        "range_not_satisfiable",
+        "too_slow",
     }
 
 

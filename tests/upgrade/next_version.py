@@ -73,6 +73,7 @@ def make_next_version(folder: Path) -> Path:
     _migrate(package / "store")
     for store in ("postgresql", "sqlite"):
         _edit(package / f"store/{store}/sql/task_executions.sql", _by_its_new_name, _counting)
+        _edit(package / f"store/{store}/sql/why.sql", _in_standing_by_its_new_name)
     _edit(package / "store/postgresql/reads.py", _read_by_its_new_name)
     _edit(package / "store/sqlite/transaction.py", _read_by_its_new_name)
     return folder
@@ -93,12 +94,18 @@ def _by_its_new_name(sql: str) -> str:
     return re.sub(r"(?<!:)\bworker_id\b", "holder", sql)
 
 
+def _in_standing_by_its_new_name(sql: str) -> str:
+    """The polls of a task have a column of this name too, which stays."""
+    return sql.replace("status, worker_id, updated_at", "status, holder, updated_at")
+
+
 def _counting(sql: str) -> str:
     return re.sub(r"^(UPDATE task_executions[ \w]*? SET\s+)", r"\1changes = changes + 1, ", sql, flags=re.MULTILINE)
 
 
 def _read_by_its_new_name(code: str) -> str:
-    return re.sub(r"(names|columns)\.index\(field\)", r'\1.index({"worker_id": "holder"}.get(field, field))', code)
+    new_name = r'\1.index("holder" if field == "worker_id" and "holder" in \1 else field)'
+    return re.sub(r"(names|columns)\.index\(field\)", new_name, code)
 
 
 def _edit(path: Path, *edits: Callable[[str], str]) -> None:

@@ -34,7 +34,7 @@ SELECT e.id, w.queue_id, octet_length(e.input) AS size
 FROM unnest(:pipeline_ids::text[], :counts::bigint[]) AS w (queue_id, wanted), LATERAL (
     SELECT p.id, p.seq, p.input FROM job_executions AS p
     WHERE p.pipeline_id = w.queue_id AND p.status = 'PENDING'
-    ORDER BY p.seq LIMIT w.wanted
+    ORDER BY p.pipeline_id, p.seq LIMIT w.wanted
     FOR NO KEY UPDATE
 ) AS e
 ORDER BY e.seq;

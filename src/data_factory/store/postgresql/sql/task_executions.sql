@@ -45,12 +45,12 @@ JOIN task_executions AS t ON t.job_execution_id = j.id AND t.status IN ('SCHEDUL
 
 -- name: claimable_task_executions
 -- The oldest ones that wait for a worker, of each task as many as are wanted, without those that another transaction is
--- just handing out.
+-- just handing out. In the order of the whole index: else the planner may go through all that has ended.
 SELECT t.id, w.queue_id, octet_length(t.input) AS size
 FROM unnest(:task_ids::text[], :counts::bigint[]) AS w (queue_id, wanted), LATERAL (
     SELECT r.id, r.seq, r.input FROM task_executions AS r
     WHERE r.task_id = w.queue_id AND r.status = 'SCHEDULED' AND r.available_at IS NULL
-    ORDER BY r.seq LIMIT w.wanted
+    ORDER BY r.task_id, r.seq LIMIT w.wanted
     FOR NO KEY UPDATE SKIP LOCKED
 ) AS t
 ORDER BY t.seq;
