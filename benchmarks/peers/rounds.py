@@ -67,4 +67,6 @@ class Rounds:
         except FAILURES as failure:
             said = f", failed: {failure}"
             self.failures |= {system.name: str(failure) for system in systems}
-        self._progress.print(f"{doing}: {time.monotonic() - began:.0f} s{said}", highlight=False, markup=False)
+        self._progress.print(
+            f"{doing}: {time.monotonic() - began:.0f} s{said}", highlight=False, markup=False, soft_wrap=True
+        )

@@ -66,7 +66,8 @@ class Stage:
         deadline = time.monotonic() + START_S
         while not check():
             if process.poll() is not None or time.monotonic() > deadline:
-                raise Failed(f"{Path(command[0]).name} did not start: {_last_words(log)}")
+                how = "is not ready in time" if process.poll() is None else f"has ended with {process.poll()}"
+                raise Failed(f"{Path(command[0]).name} {how}: {_last_words(log)}")
             time.sleep(0.05)
 
     def adopt(self, role: Role, pid: int) -> None:
@@ -117,7 +118,7 @@ class Driver:
             self._process.stdin.write(json.dumps({"measure": measure, **arguments}).encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise Failed(f"the load has ended: {_last_words(self._log)}") from None
+            raise self._ended() from None
         return self.hear(patience_s)
 
     def hear(self, patience_s: float) -> Any:
@@ -129,10 +130,13 @@ class Driver:
             if left <= 0 or not select.select([self._process.stdout], [], [], left)[0]:
                 raise Failed(f"nothing came back within {patience_s:.0f} seconds: {_last_words(self._log)}")
             if not (piece := os.read(self._process.stdout.fileno(), 1 << 20)):
-                raise Failed(f"the load has ended: {_last_words(self._log)}")
+                raise self._ended()
             self._heard += piece
         line, _, self._heard = self._heard.partition(b"\n")
         return json.loads(line)
+
+    def _ended(self) -> Failed:
+        return Failed(f"the load has ended, with {self._process.wait(GRACE_S)}: {_last_words(self._log)}")
 
 
 @contextlib.contextmanager

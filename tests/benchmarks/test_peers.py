@@ -90,7 +90,10 @@ def test_what_pip_cannot_install_is_said_in_a_line(tmp_path: Path, monkeypatch: 
 
 
 def test_a_program_that_does_not_start_is_told_of_with_its_last_words(sqlite: Place) -> None:
-    with set_up(sqlite, Tools(sqlite.where)) as stage, pytest.raises(Failed, match="ValueError: no such option"):
+    with (
+        set_up(sqlite, Tools(sqlite.where)) as stage,
+        pytest.raises(Failed, match="has ended with 1: ValueError: no such option"),
+    ):
         stage.start("server", [sys.executable, "-c", "raise ValueError('no such option')"])
 
 
