@@ -119,9 +119,11 @@ def theirs(api: httpx.Client) -> dict[str, Any]:
     [held] = factory.claim(task)
     [waiting] = factory.steps(waiting_run)
     key = made(api.post("/api_keys", json={"title": "theirs"}))
+    file = made(api.post("/files", files={"file": ("theirs.csv", b"1,2")}))
     return {
         "task": task, "job": job, "pipeline": told(api.get(f"/pipelines/{job['pipelineId']}")), "run": held_run,
         "waiting run": waiting_run, "held": held, "waiting": waiting, "key": key,
+        "file": file,
     }  # fmt: skip
 
 
@@ -137,6 +139,8 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("PUT", "/pipelines/{pipeline}", {"title": "mine", "slots": 1}),
     ("GET", "/job_executions/{run}", None),
     ("GET", "/job_executions/{run}/task_executions", None),
+    ("GET", "/job_executions/{run}/why", None),
+    ("GET", "/job_executions/{run}/logs", None),
     ("POST", "/job_executions/{run}/cancel", {"reason": "mine"}),
     ("GET", "/task_executions/{held}", None),
     ("PATCH", "/task_executions/{held}", {"status": "COMPLETED"}),
@@ -144,6 +148,9 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("PATCH", "/task_executions/{waiting}", {"status": "SCHEDULED"}),
     ("POST", "/task_executions/claim", {"taskIds": ["{task}"]}),
     ("POST", "/task_executions/report", {"reports": [], "claim": {"taskIds": ["{task}"]}}),
+    ("GET", "/files/{file}", None),
+    ("GET", "/files/{file}/content", None),
+    ("DELETE", "/files/{file}", None),
     ("DELETE", "/api_keys/{key}", None),
 ]
 
@@ -186,7 +193,7 @@ def iter_ids(path: str, world: dict[str, Any]) -> Any:
 
 def test_every_operation_with_an_id_was_tried(contract: Contract) -> None:
     tried = {(method, path.replace("{task}", "{id}").replace("{job}", "{id}").replace("{pipeline}", "{id}")
-              .replace("{run}", "{id}").replace("{held}", "{id}").replace("{waiting}", "{id}").replace("{key}", "{id}"))
+              .replace("{run}", "{id}").replace("{file}", "{id}").replace("{held}", "{id}").replace("{waiting}", "{id}").replace("{key}", "{id}"))
              for method, path, _ in REQUESTS}  # fmt: skip
     for path, methods in contract.document["paths"].items():
         for method in methods:
