@@ -53,6 +53,7 @@ def test_these_are_the_commands() -> None:
         *(f"task {verb}" for verb in ("create", "list", "get", "delete", "replay")),
         *(f"job {verb}" for verb in ("push", "list", "get")),
         *(f"execution {verb}" for verb in ("list", "get", "why", "logs", "cancel")),
+        *(f"file {verb}" for verb in ("upload", "list", "get", "download", "delete")),
         *(f"key {verb}" for verb in ("create", "list", "revoke")),
         "store copy",
     }

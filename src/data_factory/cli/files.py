@@ -115,7 +115,7 @@ def download_file(
     \b
     Examples:
       data-factory file download 01a214a6146c14e055a20249778cd4cee94b8cd29bccca2167d06a68121deb1e
-      data-factory file download 01a214a6146c14e055a20249778cd4cee94b8cd29bccca2167d06a68121deb1e -o - | tar x
+      data-factory file download 01a214a6146c14e055a20249778cd4cee94b8cd29bccca2167d06a68121deb1e -o prices.xml
     """
     with connected(url) as connection:
         known = connection.ask(files.get_file(file))
