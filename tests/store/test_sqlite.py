@@ -295,7 +295,13 @@ def test_every_statement_is_used() -> None:
 QUESTIONS = [name for name, sql in statements().items() if not name.startswith("insert_")]
 SMALL = {"first_account"}
 """May look at a whole table, because it is small."""
-SORTED = {"jobs_using_task", "task_executions_of_job", "pending_job_executions", "claimable_task_executions"}
+SORTED = {
+    "jobs_using_task",
+    "jobs_using_file",
+    "task_executions_of_job",
+    "pending_job_executions",
+    "claimable_task_executions",
+}
 """Sort what they have found, because it is little: ids, or a few rows of each of a few."""
 
 
