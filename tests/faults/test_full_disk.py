@@ -170,7 +170,7 @@ async def test_postgresql_has_no_room(tmp_path: Path) -> None:
 async def refused_for_a_while(ledger: Ledger, *servers: Server) -> None:
     """Everybody is told that nothing can be kept, and nobody is ready."""
     reached = ledger.statuses[503] + 50
-    async with asyncio.timeout(30), httpx.AsyncClient() as client:
+    async with asyncio.timeout(60), httpx.AsyncClient() as client:
         while ledger.statuses[503] < reached:  # noqa: ASYNC110 - the servers are other processes
             await asyncio.sleep(0.01)
         for server in servers:
