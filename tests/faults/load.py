@@ -72,7 +72,7 @@ class Ledger:
         return sum(1 for _ in self._since(since)) / WINDOW
 
     async def until_fast(self, rate: float, seconds: float = 30) -> float:
-        """Wait until about as much happens as before (a rate varies with what else a machine does); how long that took."""
+        """Wait until about as much happens as before, which varies with the machine; how long that took."""
         began = time.monotonic()
         while self.rate() < rate / 4 or time.monotonic() - began < WINDOW / 2:
             assert time.monotonic() - began < seconds, f"{self.rate()} a second, after {rate}"
