@@ -80,9 +80,12 @@ class HostedPlatform:
             assert self._ended.wait_for(ended, seconds), [self.task_executions[one] for one in execution_ids]
         return [self.task_executions[one] for one in execution_ids]
 
-    def wait_until_logged(self, text: str, seconds: float = 10) -> list[dict[str, Any]]:
+    def wait_until_logged(self, text: str, times: int = 1, seconds: float = 10) -> list[dict[str, Any]]:
+        def logged() -> bool:
+            return sum(text in one["message"] for one in self.logs) >= times
+
         with self._ended:
-            assert self._ended.wait_for(lambda: any(text in one["message"] for one in self.logs), seconds), self.logs
+            assert self._ended.wait_for(logged, seconds), self.logs
         return self.logs
 
     def bodies(self, method: str) -> list[Any]:
