@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 from datetime import UTC, datetime
@@ -38,6 +39,12 @@ async def logged(hosted: HostedPlatform, clock: ManualClock, text: str, times: i
     return waiting.result()
 
 
+def told(entries: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """Severity, kind and text; put together what was sent apart, as time went on between two lines."""
+    kinds = itertools.groupby(entries, key=lambda one: (one["severity"], one["messageType"]))
+    return [(*kind, "\n".join(one["message"] for one in alike)) for kind, alike in kinds]
+
+
 @task("talks")
 def talks(input: dict[str, Any], ctx: TaskContext) -> None:
     ctx.logger.info("first of %s", input["name"])
@@ -63,7 +70,7 @@ async def test_what_a_task_logs_is_in_the_log_of_its_execution(
         await logged(hosted, clock, "masked", times=2)
     for name, execution_id in zip("ab", ids, strict=True):
         mine = [one for one in hosted.logs if one["eventCorrelationId"] == f"cid-{execution_id}"]
-        assert [(one["severity"], one["messageType"], one["message"]) for one in mine] == [
+        assert told(mine) == [
             ("info", "DEFAULT", f"first of {name}\nsecond"),
             ("info", "MARKDOWN", "# A table"),
             ("warning", "DEFAULT", "careful"),
@@ -130,7 +137,7 @@ async def test_a_line_is_repeated_until_the_platform_has_it(
     hosted.enqueue(hosted.add_task("talks"), {"name": "a", "password": "hunter2"})
     async with running(make_worker(address, talks, clock=clock)):
         await logged(hosted, clock, "masked")
-    assert [one["severity"] for one in hosted.logs] == ["info", "info", "warning", "error"]
+    assert [severity for severity, _, _ in told(hosted.logs)] == ["info", "info", "warning", "error"]
     assert faults.done
 
 

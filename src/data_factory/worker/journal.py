@@ -57,6 +57,7 @@ class Journal(logging.Handler):
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Said] = deque(maxlen=_MOST_WAITING)
         self._some = asyncio.Event()
+        self._sending = asyncio.Lock()
         self._dropped = 0
         self._kept = True
 
@@ -94,8 +95,12 @@ class Journal(logging.Handler):
         await asyncio.Event().wait()
 
     async def send_waiting(self) -> None:
-        """Send all that waits."""
-        self._some.clear()
+        """Send all that waits; when it returns, what was on its way before has arrived too."""
+        async with self._sending:
+            self._some.clear()
+            await self._send_all()
+
+    async def _send_all(self) -> None:
         while self._waiting and self._kept:
             lines = [self._waiting.popleft() for _ in range(min(_AT_A_TIME, len(self._waiting)))]
             try:
