@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from data_factory.client.errors import ApiError, NotFound
 from data_factory.worker.clock import Clock
@@ -38,6 +38,9 @@ class Said(NamedTuple):
     text: str
 
 
+Send: TypeAlias = Callable[[Sequence[Said]], Awaitable[None]]
+
+
 class Journal(logging.Handler):
     """A handler of the root logger while the worker runs: it takes what is said within a task.
 
@@ -45,15 +48,11 @@ class Journal(logging.Handler):
     bounded: the oldest is dropped, and how much that was is said.
     """
 
-    def __init__(
-        self, send: Callable[[Sequence[Said]], Awaitable[None]], clock: Clock, secrets: Iterable[str], *, seconds: float
-    ) -> None:
+    def __init__(self, clock: Clock, secrets: Iterable[str]) -> None:
         super().__init__(logging.INFO)
         self.setFormatter(logging.Formatter("%(message)s"))
-        self._send = send
         self._clock = clock
         self._secrets = tuple(secrets)
-        self._seconds = seconds
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Said] = deque(maxlen=_MOST_WAITING)
         self._some = asyncio.Event()
@@ -86,25 +85,25 @@ class Journal(logging.Handler):
         at = datetime.fromtimestamp(record.created, UTC)
         return Said(context.event_correlation_id, context.id, at, emitter, severity, kind, _clean(text))
 
-    async def send_forever(self) -> None:
-        """Send what is there, not more often than every few seconds."""
+    async def send_forever(self, send: Send, seconds: float) -> None:
+        """Send what is there, not more often than every so many seconds."""
         while self._kept:
             await self._some.wait()
-            await self._clock.sleep(self._seconds)
-            await self.send_waiting()
+            await self._clock.sleep(seconds)
+            await self.send_waiting(send)
         await asyncio.Event().wait()
 
-    async def send_waiting(self) -> None:
+    async def send_waiting(self, send: Send) -> None:
         """Send all that waits; when it returns, what was on its way before has arrived too."""
         async with self._sending:
             self._some.clear()
-            await self._send_all()
+            await self._send_all(send)
 
-    async def _send_all(self) -> None:
+    async def _send_all(self, send: Send) -> None:
         while self._waiting and self._kept:
             lines = [self._waiting.popleft() for _ in range(min(_AT_A_TIME, len(self._waiting)))]
             try:
-                await self._send(lines)
+                await send(lines)
             except (NotFound, KeyRefused):
                 # The key is good, as work was claimed with it.
                 self._kept = False

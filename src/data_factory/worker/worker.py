@@ -171,11 +171,21 @@ class Worker:
             runner.close()
 
     async def _run_tasks(self, line: Line, runner: Runner, found: Mapping[str, tuple[Task, Handler]]) -> None:
+        journal = self._journal()
+        logging.getLogger().addHandler(journal)
+        try:
+            await self._run_linked(line, runner, found, journal)
+        finally:
+            logging.getLogger().removeHandler(journal)
+
+    async def _run_linked(
+        self, line: Line, runner: Runner, found: Mapping[str, tuple[Task, Handler]], journal: Journal
+    ) -> None:
         link = await self._link(line, runner, found)
         tasks = ", ".join(f"{task.key} ({handler.name})" for task, handler in found.values())
         extra = {"event": "worker.started", "base_url": line.client.base_url, "concurrency": self._concurrency}
         logger.info("running %s at %s, %d at a time", tasks, line.client.base_url, self._concurrency, extra=extra)
-        await self._keep_going(link, runner)
+        await self._keep_going(link, runner, journal)
         logger.info("stopped", extra={"event": "worker.stopped"})
 
     async def _link(self, line: Line, runner: Runner, found: Mapping[str, tuple[Task, Handler]]) -> Batched | Single:
@@ -204,12 +214,11 @@ class Worker:
             return batched
         return batched
 
-    async def _keep_going(self, link: Batched | Single, runner: Runner) -> None:
+    async def _keep_going(self, link: Batched | Single, runner: Runner, journal: Journal) -> None:
         claiming = asyncio.create_task(link.claim_forever())
-        journal = self._journal(link)
-        loops = (link.report_forever(), link.beat_forever(), link.note_forever(), journal.send_forever())
+        logs = journal.send_forever(link.send_lines, link.LOG_SECONDS)
+        loops = (link.report_forever(), link.beat_forever(), link.note_forever(), logs)
         serving = [asyncio.create_task(loop) for loop in loops]
-        logging.getLogger().addHandler(journal)
         try:
             await _first(self._stop.wait(), claiming, *serving)
             runner.accepting = False
@@ -218,9 +227,8 @@ class Worker:
                 busy = len(runner.runs)
                 logger.info("stopping: %d still running", busy, extra={"event": "worker.draining", "running": busy})
             await _first(self._drain(link, runner), *serving)
-            await within(self._clock, _LAST_WORD_SECONDS, journal.send_waiting())
+            await within(self._clock, _LAST_WORD_SECONDS, journal.send_waiting(link.send_lines))
         finally:
-            logging.getLogger().removeHandler(journal)
             await cancel(claiming, *serving)
             await link.close()
 
@@ -238,14 +246,14 @@ class Worker:
         headers = line.client.headers
         return RemoteFiles(line.client.base_url, headers, workdir, stopping, admit=admit, backoff=self._backoff)
 
-    def _journal(self, link: Batched | Single) -> Journal:
+    def _journal(self) -> Journal:
         tasks = logging.getLogger("data_factory.task")
         if tasks.level == logging.NOTSET:
             # So that they are heard in a program that has not set up its logging.
             tasks.setLevel(logging.INFO)
         own = {} if self._settings is None else {"token": self._settings.token}
         secrets = secrets_in({**os.environ, **own})
-        return Journal(link.send_lines, self._clock, secrets, seconds=link.LOG_SECONDS)
+        return Journal(self._clock, secrets)
 
     async def _drain(self, link: Batched | Single, runner: Runner) -> None:
         """Let what runs end; when the grace is over, hand the rest back."""
