@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from data_factory.api import bodies, routing
+from data_factory.api import bodies, call
 from data_factory.cli.server import MIN_KEY_LENGTH
 from data_factory.cli.serving import GRACE_S
 from data_factory.engine import interpolation, paths
@@ -26,16 +26,16 @@ NUMBERS = [
         ClaimRequest(()).lease_seconds,
         60,
     ),
-    ("reference/api.md", "or after `N` seconds (60 at the most)", routing.MAX_WAIT_S, 60),
+    ("reference/api.md", "or after `N` seconds (60 at the most)", call.MAX_WAIT_S, 60),
     (
         "reference/api.md",
         "up to 10 MiB and 200 levels deep",
-        (routing.MAX_BODY_BYTES, bodies.MAX_DEPTH),
+        (call.MAX_BODY_BYTES, bodies.MAX_DEPTH),
         (10 << 20, 200),
     ),
     ("reference/api.md", "up to a hundred things", bodies.MAX_ERRORS, 100),
     ("reference/api.md", "of a body of more than 256 KiB, the first", bodies.MAX_EXPLAINED_BYTES, 256 << 10),
-    ("reference/api.md", "It reaches the first 10,000 items", routing.MAX_OFFSET, 10_000),
+    ("reference/api.md", "It reaches the first 10,000 items", call.MAX_OFFSET, 10_000),
     ("reference/api.md", "For 24 hours a repeat", batch.IDEMPOTENCY_MS, 24 * 3600 * 1000),
     ("reference/expressions.md", "longer than 4000 characters", paths.MAX_LENGTH, 4_000),
     ("reference/expressions.md", "more than 100 steps and operators", paths.MAX_PARTS, 100),
@@ -43,7 +43,7 @@ NUMBERS = [
     ("reference/expressions.md", "more than 500,000 steps", paths.MAX_STEPS, 500_000),
     ("reference/settings.md", "ten seconds at the most", GRACE_S, 10),
     ("reference/settings.md", "16 characters or more", MIN_KEY_LENGTH, 16),
-    ("how-to/run-the-server.md", "wait longer than 60 seconds", routing.MAX_WAIT_S, 60),
+    ("how-to/run-the-server.md", "wait longer than 60 seconds", call.MAX_WAIT_S, 60),
 ]
 
 

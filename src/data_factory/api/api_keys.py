@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from data_factory.api.call import Call
 from data_factory.api.presenting import Wire, present_api_key
-from data_factory.api.routing import PAGING, Call, Routes
+from data_factory.api.routing import PAGING, Routes
 from data_factory.model.errors import NotFound
 from data_factory.model.requests import KeyRequest
 from data_factory.model.resources import ApiKey, Page

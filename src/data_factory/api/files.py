@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
+from data_factory.api.call import Call
 from data_factory.api.content import Content, headers_of, is_current, span, tag_of
 from data_factory.api.multipart import MAX_BESIDE_BYTES, FilePart
 from data_factory.api.presenting import Wire, present_file
-from data_factory.api.routing import PAGING, Call, Routes
+from data_factory.api.routing import PAGING, Routes
 from data_factory.model.errors import (
     FileInUse,
     IdempotencyKeyReused,

@@ -7,8 +7,9 @@ from typing import Final
 import msgspec
 
 from data_factory.api.bodies import encode
+from data_factory.api.call import Call
 from data_factory.api.presenting import Wire, present_file, present_job_execution, present_task_execution, present_why
-from data_factory.api.routing import PAGING, Call, Query, Routes
+from data_factory.api.routing import PAGING, Query, Routes
 from data_factory.model.errors import IdempotencyKeyReused, JobExecutionEnded, JobInactive, NotFound
 from data_factory.model.file_values import names_files, with_files
 from data_factory.model.requests import CancelRequest, LaunchRequest

@@ -6,8 +6,9 @@ import asyncio
 from typing import Any, Final
 
 from data_factory.api.bodies import Misfit, what_fits
+from data_factory.api.call import Call
 from data_factory.api.presenting import Wire, present_job
-from data_factory.api.routing import PAGING, Call, Query, Routes
+from data_factory.api.routing import PAGING, Query, Routes
 from data_factory.model.definitions import JobBody, JobTaskBody
 from data_factory.model.errors import IdempotencyKeyReused, Invalid, KeyTaken, NotFound
 from data_factory.model.resources import Job, Page

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from data_factory.api.call import Call
 from data_factory.api.presenting import Wire, present_log
-from data_factory.api.routing import PAGING, Call, Query, Routes
+from data_factory.api.routing import PAGING, Query, Routes
 from data_factory.model.errors import DataFactoryError, FieldError, Invalid, NotFound
 from data_factory.model.records import LogRecord
 from data_factory.model.requests import LogRequest, LogsRequest

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from data_factory.api.call import Call
 from data_factory.api.presenting import Wire, present_pipeline
-from data_factory.api.routing import PAGING, Call, Routes
+from data_factory.api.routing import PAGING, Routes
 from data_factory.model.definitions import PipelineDefinition
 from data_factory.model.errors import IdempotencyKeyReused, NotFound
 from data_factory.model.resources import Page, Pipeline

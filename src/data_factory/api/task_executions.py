@@ -8,8 +8,9 @@ from typing import Final
 from msgspec import UNSET
 
 from data_factory.api.bodies import encode
+from data_factory.api.call import Call
 from data_factory.api.presenting import Wire, iso, present_task_execution
-from data_factory.api.routing import Call, Routes
+from data_factory.api.routing import Routes
 from data_factory.model.errors import (
     DataFactoryError,
     FieldError,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from data_factory.api.call import Call
 from data_factory.api.presenting import Wire, present_task, present_task_execution
-from data_factory.api.routing import PAGING, Call, Query, Routes
+from data_factory.api.routing import PAGING, Query, Routes
 from data_factory.model.definitions import TaskDefinition
 from data_factory.model.errors import IdempotencyKeyReused, KeyTaken, NotFound, NothingToDo, TaskInUse
 from data_factory.model.resources import Page, Task, TaskExecution
