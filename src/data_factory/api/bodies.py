@@ -21,6 +21,7 @@ MAX_EXPLAINED_BYTES: Final = 256 * 1024
 """The largest body of which every error is told; of a larger one, the first: looking for all would hold up the rest."""
 
 _validators: Final[dict[type[Any], Draft202012Validator]] = {}
+_fields: Final[dict[type[Any], tuple[msgspec.structs.FieldInfo, ...]]] = {}
 
 _COMMENT_LINE: Final = re.compile(rb"(?m)^[ \t]*#.*$")
 _NUL: Final = b"\\u0000"
@@ -97,7 +98,7 @@ def what_fits(value: Any, type: type[Any]) -> dict[str, Any]:
     {'title': 'at night'}
     """
     fitting: dict[str, Any] = {}
-    for field in msgspec.structs.fields(type) if isinstance(value, dict) else ():
+    for field in _fields_of(type) if isinstance(value, dict) else ():
         if field.encode_name in value:
             with contextlib.suppress(msgspec.ValidationError):
                 fitting[field.name] = msgspec.convert(value[field.encode_name], field.type)
@@ -129,6 +130,13 @@ def _validator(type: type[Any]) -> Draft202012Validator:
     if validator is None:
         validator = _validators[type] = Draft202012Validator(msgspec.json.schema(type))
     return validator
+
+
+def _fields_of(type: type[Any]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    fields = _fields.get(type)
+    if fields is None:
+        fields = _fields[type] = msgspec.structs.fields(type)
+    return fields
 
 
 def _explain(error: Any) -> Iterator[FieldError]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any, Final
+
+import msgspec
 
 from data_factory.api.bodies import Misfit, what_fits
 from data_factory.api.call import Call
@@ -50,6 +53,8 @@ def _what_fits_of_tasks(sent: Any) -> tuple[JobTaskBody, ...]:
 
 def _what_fits_of_a_task(sent: Any) -> JobTaskBody:
     """Where the control flow of a task does not fit, nothing is known of it, nor of the tasks in it."""
+    with contextlib.suppress(msgspec.ValidationError):
+        return msgspec.convert(sent, JobTaskBody)
     fitting = what_fits(sent, JobTaskBody)
     if not isinstance(sent, dict):
         return _BLANK
