@@ -12,7 +12,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-RUNTIME = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["server"]]
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+RUNTIME = [*PROJECT["project"]["dependencies"], *EXTRAS["cli"], *EXTRAS["server"][1:]]
 PEERS = ROOT / "benchmarks" / "peers" / "requirements"
 GROUPS = PROJECT["dependency-groups"]
 
@@ -47,6 +48,14 @@ def test_what_a_peer_is_made_of_is_pinned_as_it_is_named(path: Path) -> None:
     for line in re.findall(r"^[^#\n].*$", path.read_text(), re.MULTILINE):
         requirement = Requirement(line)
         assert versions[canonicalize_name(requirement.name)] in requirement.specifier
+
+
+def test_the_server_comes_with_the_command_line() -> None:
+    assert EXTRAS["server"][0] == "data-factory[cli]"
+
+
+def test_the_sdk_has_three_dependencies_at_the_most() -> None:
+    assert len(PROJECT["project"]["dependencies"]) <= 3
 
 
 def test_development_runs_what_the_server_runs() -> None:

@@ -15,8 +15,8 @@ import pytest
 import typer
 
 from data_factory.cli import documents
+from data_factory.cli.app import app
 from data_factory.cli.exit_codes import ExitCode
-from data_factory.cli.main import app
 from data_factory.cli.rendering import duration
 from tests.cli.conftest import CommandLine
 from tests.docs.page import ROOT, read_page

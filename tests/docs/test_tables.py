@@ -16,7 +16,7 @@ from msgspec import NODEFAULT, UNSET
 from data_factory.api.application import RESOURCES
 from data_factory.api.problems import STATUS_OF
 from data_factory.api.routing import PREFIX, Endpoint
-from data_factory.cli.main import app
+from data_factory.cli.app import app
 from data_factory.client import ApiError, Client
 from data_factory.client.verbs import Blocking
 from data_factory.engine.expressions import compile_template

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
-import typer
 
 from data_factory.cli.credentials import LOOPBACK, key_of
 from data_factory.cli.exit_codes import ExitCode, Stop
+from data_factory.cli.parameters import Option
 from data_factory.client.blocking import Client
 from data_factory.client.call import Call, Listing, Pages
 from data_factory.client.decoding import decode
@@ -27,15 +27,7 @@ from data_factory.client.errors import (
 from data_factory.client.retry import RetryPolicy
 from data_factory.client.settings import DEFAULT_BASE_URL, TOKEN_VARIABLE, ConfigurationError, Settings, load_settings
 
-Url = Annotated[
-    str | None,
-    typer.Option(
-        "--url",
-        metavar="URL",
-        help=f"The server. [else API_BASE_PATH, else {DEFAULT_BASE_URL}]",
-        show_default=False,
-    ),
-]
+URL: Final = Option(f"The server. [else API_BASE_PATH, else {DEFAULT_BASE_URL}]", metavar="URL")
 
 _RETRIES: Final = RetryPolicy(attempts=3, longest_pause=5)
 

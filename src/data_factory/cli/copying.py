@@ -17,7 +17,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from data_factory.cli.exit_codes import ExitCode, Stop
-from data_factory.cli.rendering import console, duration, note, show, table
+from data_factory.cli.plain import note
+from data_factory.cli.rendering import console, duration, show, table
 from data_factory.store import copying
 from data_factory.store.copying import Copied, CopyFailed, CopyRefused, Source, Step, Target, Watch
 from data_factory.store.postgresql import copying as postgresql

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
-
-import typer
 
 KEY_FILE: Final = "admin-key"
 
@@ -61,7 +60,17 @@ def _names_of(address: str) -> list[str]:
 
 
 def _servers_file() -> Path:
-    return Path(typer.get_app_dir("data-factory")) / "servers.json"
+    return _settings_folder() / "data-factory" / "servers.json"
+
+
+def _settings_folder() -> Path:
+    """Where programs keep what is the user's, on this system."""
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("APPDATA") or home)
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
 
 
 def _servers() -> dict[str, str]:

@@ -10,8 +10,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from data_factory.cli.connection import Connection, Url, connected
+from data_factory.cli.connection import Connection, connected
 from data_factory.cli.names import filled, job_named
+from data_factory.cli.options import Url
+from data_factory.cli.plain import note
 from data_factory.cli.rendering import (
     Json,
     card,
@@ -20,7 +22,6 @@ from data_factory.cli.rendering import (
     excerpt,
     explained,
     moment,
-    note,
     printable,
     show,
     show_json,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from enum import IntEnum
 
-from data_factory.cli.rendering import console, printable
+from data_factory.cli.plain import cleaned, say_error
 
 
 class ExitCode(IntEnum):
@@ -30,7 +31,6 @@ class Stop(Exception):
 
     def show(self) -> None:
         """Print it, on standard error."""
-        stderr = console(stderr=True)
-        stderr.print(printable("Error: ", style="bold red") + printable(self.message), soft_wrap=True)
+        say_error(self.message)
         for detail in self.details:
-            stderr.print(printable(f"  {detail}"), soft_wrap=True)
+            print(f"  {cleaned(detail)}", file=sys.stderr)

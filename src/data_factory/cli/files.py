@@ -13,11 +13,13 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
-from data_factory.cli.connection import Answer, Url, connected
+from data_factory.cli.connection import Answer, connected
 from data_factory.cli.documents import STDIN
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.names import filled
-from data_factory.cli.rendering import Json, card, console, moment, note, show, show_json, show_list, table, when
+from data_factory.cli.options import Url
+from data_factory.cli.plain import note
+from data_factory.cli.rendering import Json, card, console, moment, show, show_json, show_list, table, when
 from data_factory.client import files
 from data_factory.client.transfer import Advance
 from data_factory.model.resources import File

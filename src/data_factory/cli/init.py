@@ -8,10 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final
 
-import typer
-
 from data_factory.cli.exit_codes import ExitCode, Stop
-from data_factory.cli.rendering import note
+from data_factory.cli.parameters import Argument
+from data_factory.cli.plain import note
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 
@@ -30,9 +29,7 @@ _FILES: Final = {
 
 
 def init(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="The key of the task, and the folder to make.", show_default=False)
-    ],
+    name: Annotated[str, Argument("NAME", "The key of the task, and the folder to make.")],
 ) -> None:
     """Make a project for a custom task: the task, a job, tests, a Dockerfile, CI. It runs as it is.
 

@@ -10,17 +10,18 @@ import typer
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from data_factory.cli.connection import Answer, Connection, Url, connected, field_errors
+from data_factory.cli.connection import Answer, Connection, connected, field_errors
 from data_factory.cli.documents import read_object
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.names import job_named
+from data_factory.cli.options import Url
+from data_factory.cli.plain import note
 from data_factory.cli.rendering import (
     Json,
     card,
     console,
     excerpt,
     moment,
-    note,
     show,
     show_json,
     show_list,

@@ -8,10 +8,12 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
-from data_factory.cli.connection import Connection, Url, connected
+from data_factory.cli.connection import Connection, connected
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.names import filled
-from data_factory.cli.rendering import Json, console, note, show_json, show_list, table, when
+from data_factory.cli.options import Url
+from data_factory.cli.plain import note
+from data_factory.cli.rendering import Json, console, show_json, show_list, table, when
 from data_factory.client import calls
 from data_factory.model.resources import ApiKey
 

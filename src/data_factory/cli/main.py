@@ -1,94 +1,43 @@
-"""`data-factory`: the command line."""
+"""`data-factory`: where the command line begins, with whatever of it is installed."""
 
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-import typer
 from dotenv import load_dotenv
 
-from data_factory.cli import executions, files, jobs, keys, stores, tasks
-from data_factory.cli.demo import demo
 from data_factory.cli.exit_codes import Stop
-from data_factory.cli.init import init
-from data_factory.cli.migrate import migrate
-from data_factory.cli.run import run
-from data_factory.cli.server import server
-from data_factory.cli.worker import worker
 
-app: Final = typer.Typer(
-    name="data-factory",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(version("data-factory"))
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    show_version: Annotated[
-        bool, typer.Option("--version", help="Show the version and stop.", is_eager=True, callback=_show_version)
-    ] = False,
-) -> None:
-    """Run jobs of custom tasks: the platform, the workers, and everything to work with both.
-
-    \b
-    To see it all at work:
-      data-factory demo
-
-    \b
-    Or piece by piece, each in a terminal of its own:
-      data-factory server
-      data-factory job push jobs/run-task --create-tasks
-      data-factory worker my_module
-      data-factory run run-task --input power=10 --wait
-
-    Which server, and with which key: API_BASE_PATH and API_ACCESS_TOKEN, in the environment or in a file .env here.
-    For a server of your own on this machine neither is needed.
-
-    \b
-    Exit codes:
-      0  done
-      1  the job execution did not complete: FAILED, TIMEDOUT, TERMINATED, USER_ERROR
-      2  wrong use: unknown option, input that is not valid, no such job, refused by the state of things
-      3  the server cannot be reached, or does not accept the key
-      4  the job execution has not ended after --timeout
-    """
-
-
-app.command(short_help="Run the platform on this machine.")(server)
-app.command(short_help="Change the schema of the data for a new version.")(migrate)
-app.command(short_help="Run the tasks of a module.")(worker)
-app.command(short_help="Make a project for a task.")(init)
-app.add_typer(tasks.app)
-app.add_typer(jobs.app)
-app.command()(run)
-app.add_typer(executions.app)
-app.add_typer(files.app)
-app.add_typer(keys.app)
-app.add_typer(stores.app)
-app.command(short_help="See it all at work, from nothing to a result.")(demo)
+_DRAWN_BY: Final = ("typer", "rich")
 
 
 def main() -> None:
-    """Run the command line, with the settings of `.env` where the environment does not have them."""
+    """Run the command line, with the settings of `.env` where the environment does not have them.
+
+    Without typer and rich it has the commands for who writes tasks, and says of all others what to install.
+    """
     load_dotenv(Path(".env"), interpolate=False)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows no `…` is no reason to fail
     try:
-        app()
+        _run()
     except Stop as error:
         error.show()
         sys.exit(error.code)
+
+
+def _run() -> None:
+    try:
+        from data_factory.cli.app import app
+    except ModuleNotFoundError as missing:
+        if missing.name not in _DRAWN_BY:
+            raise
+        from data_factory.cli.bare import run
+
+        run(sys.argv[1:])
+    else:
+        app()

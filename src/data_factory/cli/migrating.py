@@ -10,7 +10,8 @@ import msgspec
 from rich.console import Group, RenderableType
 
 from data_factory.cli.exit_codes import ExitCode, Stop
-from data_factory.cli.rendering import NO_VALUE, card, moment, note, show, table
+from data_factory.cli.plain import note
+from data_factory.cli.rendering import NO_VALUE, card, moment, show, table
 from data_factory.store.migrations import Entry, Kind, MigrationFailed, MigrationRefused, Schema
 from data_factory.store.postgresql import migrating as postgresql
 from data_factory.store.promises import StoreUnavailable, UnusableSchema

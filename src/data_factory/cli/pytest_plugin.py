@@ -18,7 +18,10 @@ def factory() -> Iterator[MemoryFactory]:
     It needs what the server needs: `pip install data-factory[server]`.
     """
     # Not when pytest starts: this brings the whole server.
-    from data_factory.cli.memory import MemoryFactory
-
+    try:
+        from data_factory.cli.memory import MemoryFactory
+    except ModuleNotFoundError as missing:
+        why = f"the fixture `factory` needs the server ({missing.name}): pip install 'data-factory[server]'"
+        pytest.fail(why, pytrace=False)
     with MemoryFactory() as made:
         yield made

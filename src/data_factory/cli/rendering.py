@@ -14,6 +14,7 @@ from rich.highlighter import JSONHighlighter
 from rich.table import Table
 from rich.text import Text
 
+from data_factory.cli.plain import cleaned, note, print_json
 from data_factory.client.decoding import UNKNOWN_TIME
 from data_factory.model.ids import is_id
 from data_factory.model.resources import Failure, JobExecution, TaskExecution
@@ -55,9 +56,7 @@ def console(*, stderr: bool = False) -> Console:
 
 def printable(text: str, style: str = "") -> Text:
     """Text from anywhere, without what a terminal would obey."""
-    return Text(
-        "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text), style
-    )
+    return Text(cleaned(text), style)
 
 
 def status(text: str) -> Text:
@@ -159,11 +158,10 @@ def excerpt(value: Any) -> Text:
 
 def show_json(json: bytes) -> None:
     """Print a JSON document, laid out and otherwise exactly as it is."""
-    text = msgspec.json.format(json, indent=2)
     if sys.stdout.isatty():
-        console().print(JSONHighlighter()(text.decode()), soft_wrap=True)
+        console().print(JSONHighlighter()(msgspec.json.format(json, indent=2).decode()), soft_wrap=True)
     else:
-        typer.echo(text)
+        print_json(json)
 
 
 def show(as_json: bool, json: bytes, render: Callable[[], RenderableType]) -> None:
@@ -182,11 +180,6 @@ def show_list(as_json: bool, items: Sequence[bytes], render: Callable[[], Render
         console().print(render(), crop=False)
     else:
         note(hint)
-
-
-def note(text: str) -> None:
-    """Say something beside what was asked for: on standard error."""
-    console(stderr=True).print(printable(text, "dim"), soft_wrap=True)
 
 
 def _value(text: str) -> Text:

@@ -8,12 +8,12 @@ import traceback
 from typing import Annotated
 
 import msgspec
-import typer
 
-from data_factory.cli.connection import Url, connected
+from data_factory.cli.connection import URL, connected
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.logs import LogFormat, log_to_stderr
-from data_factory.cli.rendering import show_json
+from data_factory.cli.parameters import Argument, Option
+from data_factory.cli.plain import print_json
 from data_factory.client import calls
 from data_factory.model.errors import DataFactoryError
 from data_factory.worker.loading import load_tasks
@@ -22,14 +22,10 @@ from data_factory.worker.trial import declaration_named, run_task
 
 
 def replay_task(
-    execution: Annotated[
-        str, typer.Argument(metavar="EXECUTION_ID", help="The id of the task execution.", show_default=False)
-    ],
-    module: Annotated[
-        str, typer.Argument(metavar="MODULE", help="Where the task is: my_module, my_module:power or ./power.py.")
-    ],
-    debug: Annotated[bool, typer.Option("--debug", help="Where it raises an error, look around with pdb.")] = False,
-    url: Url = None,
+    execution: Annotated[str, Argument("EXECUTION_ID", "The id of the task execution.")],
+    module: Annotated[str, Argument("MODULE", "Where the task is: my_module, my_module:power or ./power.py.")],
+    debug: Annotated[bool, Option("Where it raises an error, look around with pdb.")] = False,
+    url: Annotated[str | None, URL] = None,
 ) -> None:
     """Run a task execution's input again, here, with your code. Nothing is reported, nothing changes on the server.
 
@@ -51,7 +47,7 @@ def replay_task(
     if declaration is None:
         raise Stop(ExitCode.USAGE, f"{module} does not have the task {task.key} ({task.id}), which this is one of.")
     trial = run_task(declaration, found.input, attempt=found.attempt)
-    show_json(msgspec.json.encode(trial.output))
+    print_json(msgspec.json.encode(trial.output))
     if trial.error is not None:
         traceback.print_exception(trial.error, file=sys.stderr)
         if debug:

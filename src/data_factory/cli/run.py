@@ -7,12 +7,14 @@ from typing import Annotated
 import msgspec
 import typer
 
-from data_factory.cli.connection import Url, connected
+from data_factory.cli.connection import connected
 from data_factory.cli.documents import read_object, read_pairs
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.jobs import JobName
 from data_factory.cli.names import job_named
-from data_factory.cli.rendering import Json, console, note, printable, show_json, status
+from data_factory.cli.options import Url
+from data_factory.cli.plain import note
+from data_factory.cli.rendering import Json, console, printable, show_json, status
 from data_factory.cli.waiting import Timeout, end_with, wait_for
 from data_factory.client import calls
 

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Final, get_args
 import typer
 from rich.table import Table
 
-from data_factory.cli.connection import Url, connected
+from data_factory.cli.connection import connected
 from data_factory.cli.names import task_named
-from data_factory.cli.rendering import Json, card, console, moment, note, show, show_json, show_list, table, when
+from data_factory.cli.options import Url, for_typer
+from data_factory.cli.plain import note
+from data_factory.cli.rendering import Json, card, console, moment, show, show_json, show_list, table, when
 from data_factory.cli.replay import replay_task
 from data_factory.client import calls
 from data_factory.model.definitions import RetryLogic, TimeoutPolicy
@@ -19,7 +21,7 @@ TaskName = Annotated[str, typer.Argument(metavar="TASK", help="The key or the id
 
 app: Final = typer.Typer(name="task", help="Create, show and delete custom tasks.", no_args_is_help=True)
 
-app.command("replay")(replay_task)
+app.command("replay")(for_typer(replay_task))
 
 NO_LIMIT: Final = "no limit"
 

@@ -8,8 +8,9 @@ import typer
 
 from data_factory.cli.connection import Answer, Connection
 from data_factory.cli.exit_codes import ExitCode, Stop
+from data_factory.cli.plain import note
 from data_factory.cli.progress import progress
-from data_factory.cli.rendering import duration, explained, note
+from data_factory.cli.rendering import duration, explained
 from data_factory.cli.watching import watch
 from data_factory.model.resources import JobExecution
 

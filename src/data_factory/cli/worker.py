@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Annotated
 
-import typer
-
 from data_factory.cli.credentials import key_of
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.logs import LogFormat, log_to_stderr
+from data_factory.cli.parameters import Argument, Option
 from data_factory.client.settings import load_settings
 from data_factory.model.errors import DataFactoryError
 from data_factory.worker.cluster import dask_cluster
@@ -18,38 +17,29 @@ from data_factory.worker.worker import Worker
 
 
 def worker(
-    module: Annotated[
-        str, typer.Argument(metavar="MODULE", help="Where the tasks are: my_module, my_module:power or ./power.py.")
-    ],
+    module: Annotated[str, Argument("MODULE", "Where the tasks are: my_module, my_module:power or ./power.py.")],
     concurrency: Annotated[
         int | None,
-        typer.Option(
-            envvar="DATA_FACTORY_CONCURRENCY",
-            min=1,
-            help="How many executions to run at a time: 1, or with --dask as many as the cluster has threads.",
+        Option(
+            "How many executions to run at a time: 1, or with --dask as many as the cluster has threads.",
+            variable="DATA_FACTORY_CONCURRENCY",
+            least=1,
         ),
     ] = None,
     grace: Annotated[
-        float, typer.Option(envvar="DATA_FACTORY_GRACE", min=0, help="Seconds for what runs to end, on SIGTERM.")
+        float, Option("Seconds for what runs to end, on SIGTERM.", variable="DATA_FACTORY_GRACE", least=0)
     ] = 30.0,
     dask: Annotated[
         str | None,
-        typer.Option(
-            envvar="DATA_FACTORY_DASK", metavar="ADDRESS", help="Run the tasks on this Dask scheduler's cluster."
-        ),
+        Option("Run the tasks on this Dask scheduler's cluster.", variable="DATA_FACTORY_DASK", metavar="ADDRESS"),
     ] = None,
-    register: Annotated[
-        bool,
-        typer.Option("--register", envvar="DATA_FACTORY_REGISTER", help="First create or update the tasks."),
-    ] = False,
+    register: Annotated[bool, Option("First create or update the tasks.", variable="DATA_FACTORY_REGISTER")] = False,
     health_port: Annotated[
         int | None,
-        typer.Option(
-            envvar="DATA_FACTORY_HEALTH_PORT", min=1, max=65_535, help="Tell /healthz and /metrics on this port."
-        ),
+        Option("Tell /healthz and /metrics on this port.", variable="DATA_FACTORY_HEALTH_PORT", least=1, most=65_535),
     ] = None,
     log_format: Annotated[
-        LogFormat, typer.Option(envvar="DATA_FACTORY_LOG_FORMAT", help="How the log is written, on standard error.")
+        LogFormat, Option("How the log is written, on standard error.", variable="DATA_FACTORY_LOG_FORMAT")
     ] = LogFormat.TEXT,
 ) -> None:
     """Run the tasks of a module: claim their executions, run them, report what they gave.
