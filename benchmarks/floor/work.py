@@ -84,7 +84,6 @@ class Floor:
         wanted = sum(ask.limit for ask in asks if isinstance(ask, ClaimRequest))
         if jobs or reports:
             await transaction.pipelines_by_id([self._job.pipeline_id])
-            await transaction.running_counts([self._job.pipeline_id])
         held = await transaction.task_executions_by_id(reports) if reports else []
         ending = await transaction.job_executions_by_id([one.job_execution_id for one in held]) if held else []
         moves = [(one, _ended(one, reports[one.id], now)) for one in held]

@@ -189,6 +189,27 @@ def test_what_is_kept_does_not_make_anything_dearer(shop: Workshop) -> None:
     assert after.work <= before.work + 10, "indexes are deeper, and that is all"
 
 
+def test_what_runs_in_its_pipeline_does_not_make_a_job_dearer(shop: Workshop) -> None:
+    here, elsewhere = shop.task("here"), shop.task("elsewhere")
+    pipeline = shop.pipeline(slots=2_000)
+    job, busy = (shop.job(step("first", task), pipeline=pipeline) for task in (here, elsewhere))
+
+    def one_job() -> None:
+        shop.do(shop.launch(job))
+        (held,) = shop.do(shop.claim(here))
+        shop.do(shop.report(held, output={"v": 1}))
+
+    meter = Meter(shop)
+    one_job()
+    before = meter.of(one_job)
+    for _ in range(6):
+        shop.batch(*(shop.launch(busy) for _ in range(300)))
+    assert shop.statuses().count("RUNNING") == 1_800
+    after = meter.of(one_job)
+    assert after.statements == before.statements
+    assert after.work <= before.work + 10, "indexes are deeper, and that is all"
+
+
 # -- an idle house
 
 

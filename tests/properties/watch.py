@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from data_factory.model.definitions import TaskDefinition
-from data_factory.model.records import JobExecutionRecord, TaskExecutionRecord
+from data_factory.model.records import JobExecutionRecord, PipelineRecord, TaskExecutionRecord
 from data_factory.model.status import (
     JOB_EXECUTION_ENDED,
     JOB_EXECUTION_MOVES,
@@ -48,6 +48,13 @@ class Watch:
             mine = [execution for execution in executions if execution.pipeline_id == pipeline_id]
             self._slots(mine, places, before)
         self._limits(attempts)
+
+    def count(self, executions: list[JobExecutionRecord], pipelines: list[PipelineRecord]) -> None:
+        """What pipelines say of how many run and wait in them is what one finds who counts."""
+        counts = Counter((execution.pipeline_id, execution.status) for execution in executions)
+        for pipeline in pipelines:
+            counted = (counts[pipeline.id, "RUNNING"], counts[pipeline.id, "PENDING"])
+            assert (pipeline.running, pipeline.pending) == counted
 
     def _moves(self, executions: list[JobExecutionRecord], attempts: list[TaskExecutionRecord]) -> None:
         seen, seen_attempts = {row.id: row for row in executions}, {row.id: row for row in attempts}

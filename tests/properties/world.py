@@ -18,7 +18,7 @@ from data_factory.model.records import JobRecord, PipelineRecord, TaskExecutionR
 from data_factory.service.batch import Done, Effects
 from data_factory.service.commands import Command, FillSlots
 from data_factory.service.membership import SPARED_MS
-from data_factory.store.promises import Transaction
+from data_factory.store.promises import Reads, Transaction
 from tests.properties.plan import JobPlan, Plan
 from tests.properties.reference import Attempt, Reference, Run
 from tests.properties.watch import Watch
@@ -150,11 +150,15 @@ class World:
             for age, row in enumerate(self.shop.task_executions())
         )
 
+    async def _pipelines(self, reads: Reads) -> list[PipelineRecord]:
+        return await reads.pipelines_by_id([pipeline.id for pipeline in self.pipelines])
+
     def compare(self) -> None:
         """The store holds what the reference says, and all that may be said of it without one."""
         executions, attempts = self.rows()
         slots = {pipeline.id: slots for pipeline, slots in zip(self.pipelines, self.reference.slots, strict=True)}
         self.watch.look(executions, attempts, slots)
+        self.watch.count(executions, self.shop.run(self.shop.store.read(self._pipelines)))
         assert [row.id for row in executions] == list(self.reference.runs), "launched in this order, each once"
         for row in executions:
             assert _of_execution(row) == _of_run(self.reference.runs[row.id])

@@ -342,6 +342,11 @@ NEVER = """
 SELECT 'slots', p.id FROM pipelines AS p
 WHERE (SELECT count(*) FROM job_executions AS e WHERE e.pipeline_id = p.id AND e.status = 'RUNNING') > p.slots
 UNION ALL
+SELECT 'tally', p.id FROM pipelines AS p WHERE (p.running, p.pending) <> (
+    SELECT count(*) FILTER (WHERE e.status = 'RUNNING'), count(*) FILTER (WHERE e.status = 'PENDING')
+    FROM job_executions AS e WHERE e.pipeline_id = p.id
+)
+UNION ALL
 SELECT 'limit', t.id FROM tasks AS t WHERE t.key = 'limited'
     AND (SELECT count(*) FROM task_executions AS e WHERE e.task_id = t.id AND e.status = 'IN_PROGRESS') > 3
 UNION ALL

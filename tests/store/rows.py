@@ -282,6 +282,12 @@ async def keep_each(store: Store, *rows: Row) -> None:
         await keep(store, row)
 
 
+async def tally(store: Store, pipeline: PipelineRecord) -> tuple[int, int]:
+    """How many run and wait in a pipeline, as it says."""
+    (found,) = await store.read(lambda reads: reads.pipelines_by_id([pipeline.id]))
+    return found.running, found.pending
+
+
 async def change(store: Store, old: Any, new: Any) -> None:
     """Change an execution that was read as `old`."""
 

@@ -1,4 +1,4 @@
-"""Job executions and task executions: found again, waiting in the order of their commits, counted from the rows."""
+"""Job executions and task executions: found again, waiting in the order of their commits, counted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from data_factory.model.records import WaitingRecord
-from data_factory.store.promises import Reads, Store, Transaction
+from data_factory.store.promises import ImpossibleWrite, Reads, StaleWrite, Store, Transaction
 from tests.store.conftest import House
 from tests.store.rows import (
     ALL,
@@ -26,6 +26,7 @@ from tests.store.rows import (
     new_id,
     pipeline,
     started,
+    tally,
     task,
 )
 
@@ -117,13 +118,38 @@ async def test_the_limit_counts_for_each_pipeline(store: Store, house: House) ->
     assert await store.read(lambda reads: reads.waiting_pipelines()) == [house.pipeline.id]
 
 
-async def test_what_runs_is_counted_from_the_rows(store: Store, house: House) -> None:
-    rows = [started(execution(house.job)) for _ in range(3)]
-    await keep(store, *rows, execution(house.job), ended(execution(house.job)))
-    counted = await store.write(lambda t: t.running_counts([house.pipeline.id, new_id()]))
-    assert counted == {house.pipeline.id: 3}
-    await store.write(lambda t: t.update_job_executions([(rows[0], ended(rows[0]))]))
-    assert await store.write(lambda t: t.running_counts([house.pipeline.id])) == {house.pipeline.id: 2}
+async def test_a_pipeline_says_how_many_run_and_wait_in_it(store: Store, house: House) -> None:
+    other = pipeline(house.account.id)
+    there = job(house.account.id, other.id)
+    await keep(store, other, there)
+    assert await tally(store, house.pipeline) == (0, 0)
+    rows = [execution(house.job) for _ in range(4)]
+    more = [started(execution(there)), ended(execution(there)), execution(there), started(execution(house.job))]
+    await store.write(lambda t: t.insert_job_executions([*rows, *more]))
+    assert await tally(store, house.pipeline) == (1, 4)
+    assert await tally(store, other) == (1, 1)
+    moves = [(rows[0], started(rows[0])), (rows[1], ended(rows[1])), (more[0], ended(more[0]))]
+    await store.write(lambda t: t.update_job_executions(moves))
+    assert await tally(store, house.pipeline) == (2, 2)
+    assert await tally(store, other) == (0, 1)
+    await change(store, started(rows[0]), started(rows[0], deadline_at=NOW))  # which is no other status
+    assert await tally(store, house.pipeline) == (2, 2)
+
+
+async def test_what_runs_in_a_pipeline_is_not_touched_by_who_changes_the_pipeline(store: Store, house: House) -> None:
+    await keep(store, started(execution(house.job)), execution(house.job))
+    await store.write(lambda t: t.update_pipelines([replace(house.pipeline, slots=7, running=5, pending=5)]))
+    assert await tally(store, house.pipeline) == (1, 1)
+
+
+async def test_a_change_that_is_refused_is_not_counted(store: Store, house: House) -> None:
+    row = execution(house.job)
+    await keep(store, row)
+    with pytest.raises(StaleWrite):
+        await change(store, started(row), ended(row))
+    with pytest.raises(ImpossibleWrite):
+        await keep(store, row)
+    assert await tally(store, house.pipeline) == (0, 1)
 
 
 async def test_claimable_ones_come_in_the_order_of_commits(store: Store, house: House) -> None:
@@ -209,7 +235,7 @@ async def test_a_batch_of_thousands_is_one_transaction(store: Store, house: Hous
     rows = [execution(house.job) for _ in range(5_000)]
     await store.write(lambda t: t.insert_job_executions(rows))
     await store.write(lambda t: t.update_job_executions([(row, started(row)) for row in rows]))
-    assert await store.write(lambda t: t.running_counts([house.pipeline.id])) == {house.pipeline.id: 5_000}
+    assert await tally(store, house.pipeline) == (5_000, 0)
     found = await store.write(lambda t: t.job_executions_by_id(ids(rows)))
     assert len(found) == 5_000
 

@@ -41,7 +41,7 @@ class ApiKeyRecord(Record, frozen=True):
 
 
 class PipelineRecord(Record, frozen=True):
-    """A FIFO queue of job executions."""
+    """A FIFO queue of job executions, of which so many are RUNNING and PENDING."""
 
     id: str
     account_id: str
@@ -50,6 +50,16 @@ class PipelineRecord(Record, frozen=True):
     is_default: int
     created_at: int
     updated_at: int
+    running: int = 0
+    pending: int = 0
+
+
+class PipelineTallyRecord(Record, frozen=True):
+    """How many job executions of a pipeline are RUNNING and PENDING, or how many more."""
+
+    pipeline_id: str
+    running: int
+    pending: int
 
 
 class TaskRecord(Record, frozen=True):

@@ -377,15 +377,16 @@ async def _fill_slots(transaction: Transaction, batch: _Batch) -> None:
             return
         share = max(1, (MAX_STARTS - starts) // len(free))
         gone = Counter(old.pipeline_id for old, _ in world.executions.changed() if old.status == "PENDING")
-        wanted = {id: min(slots, share) + gone[id] for id, slots in free.items()}
+        kept = world.still_pending(free)
+        wanted = {id: min(slots, share) + gone[id] for id, slots in free.items() if id in kept}
         waiting: dict[str, list[str]] = defaultdict(list)
-        for one in await transaction.pending_job_executions(wanted):
+        for one in await transaction.pending_job_executions(wanted) if wanted else ():
             room -= one.size
             if room > 0 or not waiting:
                 waiting[one.queue_id].append(one.id)
-        await world.load_pending(id for ids in waiting.values() for id in ids)
+        await world.load_pending({id for ids in waiting.values() for id in ids})
         for id, slots in free.items():
-            exhausted = room > 0 and len(waiting[id]) < wanted[id]
+            exhausted = id not in kept or (room > 0 and len(waiting[id]) < wanted[id])
             if exhausted:
                 waiting[id] += (row.id for row in launched[id])
             now = world.executions.now

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import Final, Generic, TypeVar
 
@@ -109,7 +109,6 @@ class World:
         self.due: list[tuple[int, int, str]] = []
         self.due_until: tuple[int, int] = (0, TASK)
         self.more_due = False
-        self._running_read: dict[str, int] = {}
 
     # -- what the decisions ask
 
@@ -147,14 +146,21 @@ class World:
             self.task_executions.put(row)
         self._latest_of(outcome.execution.id).learn(outcome.task_executions)
 
-    def free_slots(self, pipeline_ids: Iterable[str]) -> dict[str, int]:
+    def free_slots(self, pipeline_ids: Collection[str]) -> dict[str, int]:
         """How many more executions may run now, for each of these pipelines that has a free slot."""
-        running = Counter(self._running_read)
+        running = Counter({id: self.pipelines[id].running for id in pipeline_ids})
         for old, new in self.executions.changed():
             running[new.pipeline_id] += (new.status == "RUNNING") - (old.status == "RUNNING")
         running.update(row.pipeline_id for row in self.executions.new() if row.status == "RUNNING")
         slots = {id: self.resized.get(id, self.pipelines[id]).slots for id in pipeline_ids}
         return {id: free for id in slots if (free := slots[id] - running[id]) > 0}
+
+    def still_pending(self, pipeline_ids: Collection[str]) -> dict[str, int]:
+        """How many executions that the store has wait in each of these pipelines, of those in which any do."""
+        pending = Counter({id: self.pipelines[id].pending for id in pipeline_ids})
+        for old, new in self.executions.changed():
+            pending[new.pipeline_id] += (new.status == "PENDING") - (old.status == "PENDING")
+        return {id: pending[id] for id in pipeline_ids if pending[id] > 0}
 
     def limit_of(self, task_id: str) -> int:
         """How many executions of a task may be in progress at a time; 0 is no limit."""
@@ -245,7 +251,7 @@ class World:
     async def _load_pipelines(
         self, commands: Iterable[Command], task_execution_ids: set[str], job_execution_ids: set[str]
     ) -> None:
-        """The pipelines of what starts or ends, and how much of each runs. From here on we are alone with them."""
+        """The pipelines of what starts or ends. From here on we are alone with them."""
         wanted = {job.pipeline_id for job in self.jobs.values()}
         for command in commands:
             match command:
@@ -257,7 +263,6 @@ class World:
             wanted.update(await self._transaction.pipelines_of(task_execution_ids, job_execution_ids))
         if wanted:
             self.pipelines = {row.id: row for row in await self._transaction.pipelines_by_id(wanted)}
-            self._running_read = await self._transaction.running_counts(wanted)
 
     async def _load_executions(self, ids: set[str]) -> None:
         missing = ids - self.executions.now.keys()

@@ -146,9 +146,6 @@ class PostgresqlTransaction(PostgresqlReads):
         ids, counts = columns(wanted.items(), 2)
         return await self._all(WaitingRecord, "pending_job_executions", pipeline_ids=ids, counts=counts)
 
-    async def running_counts(self, pipeline_ids: Iterable[str]) -> dict[str, int]:
-        return await self._counts("running_counts", pipeline_ids=texts(pipeline_ids))
-
     async def due_job_executions(self, now: int, limit: int) -> list[JobExecutionRecord]:
         return await self._all(JobExecutionRecord, "due_job_executions", now=now, limit=limit)
 

@@ -35,6 +35,7 @@ from data_factory.model.records import (
 )
 from data_factory.model.status import Severity
 from data_factory.store.promises import Pair, Slice, StaleWrite
+from data_factory.store.sqlite import tallies
 from data_factory.store.sqlite.statements import statements
 from data_factory.store.statements import numbered
 
@@ -233,18 +234,17 @@ class SqliteTransaction:
     async def waiting_pipelines(self) -> list[str]:
         return [id for (id,) in self._execute("waiting_pipelines")]
 
-    async def running_counts(self, pipeline_ids: Iterable[str]) -> dict[str, int]:
-        return self._counts("running_counts", pipeline_ids=_array(pipeline_ids))
-
     async def due_job_executions(self, now: int, limit: int) -> list[JobExecutionRecord]:
         return self._all(JobExecutionRecord, "due_job_executions", now=now, limit=limit)
 
     async def insert_job_executions(self, rows: Sequence[JobExecutionRecord]) -> None:
         self._execute_all("insert_job_executions", rows)
+        self._execute_all("count_job_executions", tallies.added(new=rows))
 
     async def update_job_executions(self, rows: Sequence[tuple[JobExecutionRecord, JobExecutionRecord]]) -> None:
-        changed = [new for _, new in rows]
-        _expect(len(rows), self._execute_all("update_job_executions", changed, [old.status for old, _ in rows]))
+        read, changed = [old for old, _ in rows], [new for _, new in rows]
+        _expect(len(rows), self._execute_all("update_job_executions", changed, [old.status for old in read]))
+        self._execute_all("count_job_executions", tallies.added(read, changed))
 
     # -- task executions
 

@@ -23,6 +23,8 @@ CREATE TABLE api_keys (
 CREATE UNIQUE INDEX api_keys_hash ON api_keys (hash) WHERE revoked_at IS NULL;
 CREATE INDEX api_keys_of_account ON api_keys (account_id, seq) WHERE revoked_at IS NULL;
 
+-- `running` and `pending` are how many of its job executions are, so that nobody has to count. They change all the time:
+-- there is room beside each row for its next version.
 CREATE TABLE pipelines (
     seq         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id          text COLLATE "C" NOT NULL UNIQUE CHECK (length(id) = 24),
@@ -30,9 +32,11 @@ CREATE TABLE pipelines (
     title       text NOT NULL,
     slots       integer NOT NULL CHECK (slots >= 1),
     is_default  integer NOT NULL CHECK (is_default IN (0, 1)),
+    running     integer NOT NULL DEFAULT 0 CHECK (running >= 0),
+    pending     integer NOT NULL DEFAULT 0 CHECK (pending >= 0),
     created_at  bigint NOT NULL,
     updated_at  bigint NOT NULL
-);
+) WITH (fillfactor = 50);
 CREATE INDEX pipelines_of_account ON pipelines (account_id, seq);
 CREATE UNIQUE INDEX pipelines_default ON pipelines (account_id) WHERE is_default = 1;
 

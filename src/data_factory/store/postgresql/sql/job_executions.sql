@@ -1,23 +1,48 @@
 -- name: insert_job_executions
-INSERT INTO job_executions (
-    id, account_id, job_id, job_version, job_account_id, pipeline_id, status, origin, launched_by, created_at,
-    started_at, ended_at, deadline_at, title, failure, input, output
-) SELECT * FROM unnest(
-    :id::text[], :account_id::text[], :job_id::text[], :job_version::integer[], :job_account_id::text[],
-    :pipeline_id::text[], :status::text[], :origin::text[], :launched_by::text[], :created_at::bigint[],
-    :started_at::bigint[], :ended_at::bigint[], :deadline_at::bigint[], :title::text[], :failure::text[],
-    :input::text[], :output::text[]
-);
+-- One row for each that was inserted. What runs and waits in their pipelines is counted with them.
+WITH made AS (
+    INSERT INTO job_executions (
+        id, account_id, job_id, job_version, job_account_id, pipeline_id, status, origin, launched_by, created_at,
+        started_at, ended_at, deadline_at, title, failure, input, output
+    ) SELECT * FROM unnest(
+        :id::text[], :account_id::text[], :job_id::text[], :job_version::integer[], :job_account_id::text[],
+        :pipeline_id::text[], :status::text[], :origin::text[], :launched_by::text[], :created_at::bigint[],
+        :started_at::bigint[], :ended_at::bigint[], :deadline_at::bigint[], :title::text[], :failure::text[],
+        :input::text[], :output::text[]
+    )
+    RETURNING pipeline_id, status
+), more AS (
+    SELECT pipeline_id,
+        count(*) FILTER (WHERE status = 'RUNNING') AS running, count(*) FILTER (WHERE status = 'PENDING') AS pending
+    FROM made GROUP BY pipeline_id
+), tallied AS (
+    UPDATE pipelines AS p SET running = p.running + more.running, pending = p.pending + more.pending
+    FROM more WHERE p.id = more.pipeline_id AND (more.running <> 0 OR more.pending <> 0)
+)
+SELECT FROM made;
 
 -- name: update_job_executions
-UPDATE job_executions AS e SET
-    status = n.status, started_at = n.started_at, ended_at = n.ended_at, deadline_at = n.deadline_at,
-    failure = n.failure, output = n.output
-FROM unnest(
-    :id::text[], :expected_status::text[], :status::text[], :started_at::bigint[], :ended_at::bigint[],
-    :deadline_at::bigint[], :failure::text[], :output::text[]
-) AS n (id, expected_status, status, started_at, ended_at, deadline_at, failure, output)
-WHERE e.id = n.id AND e.status = n.expected_status;
+-- One row for each that was changed. What runs and waits in their pipelines is counted with them.
+WITH changed AS (
+    UPDATE job_executions AS e SET
+        status = n.status, started_at = n.started_at, ended_at = n.ended_at, deadline_at = n.deadline_at,
+        failure = n.failure, output = n.output
+    FROM unnest(
+        :id::text[], :expected_status::text[], :status::text[], :started_at::bigint[], :ended_at::bigint[],
+        :deadline_at::bigint[], :failure::text[], :output::text[]
+    ) AS n (id, expected_status, status, started_at, ended_at, deadline_at, failure, output)
+    WHERE e.id = n.id AND e.status = n.expected_status
+    RETURNING e.pipeline_id, n.expected_status, n.status
+), more AS (
+    SELECT pipeline_id,
+        count(*) FILTER (WHERE status = 'RUNNING') - count(*) FILTER (WHERE expected_status = 'RUNNING') AS running,
+        count(*) FILTER (WHERE status = 'PENDING') - count(*) FILTER (WHERE expected_status = 'PENDING') AS pending
+    FROM changed GROUP BY pipeline_id
+), tallied AS (
+    UPDATE pipelines AS p SET running = p.running + more.running, pending = p.pending + more.pending
+    FROM more WHERE p.id = more.pipeline_id AND (more.running <> 0 OR more.pending <> 0)
+)
+SELECT FROM changed;
 
 -- name: hold_job_executions_by_id
 SELECT * FROM job_executions WHERE id = ANY (:ids::text[]) ORDER BY id FOR NO KEY UPDATE;
@@ -38,11 +63,6 @@ FROM unnest(:pipeline_ids::text[], :counts::bigint[]) AS w (queue_id, wanted), L
     FOR NO KEY UPDATE
 ) AS e
 ORDER BY e.seq;
-
--- name: running_counts
-SELECT e.pipeline_id, count(*) FROM unnest(:pipeline_ids::text[]) AS w (id)
-JOIN job_executions AS e ON e.pipeline_id = w.id AND e.status = 'RUNNING'
-GROUP BY e.pipeline_id;
 
 -- name: due_job_executions
 SELECT * FROM job_executions WHERE deadline_at <= :now ORDER BY deadline_at LIMIT :limit;

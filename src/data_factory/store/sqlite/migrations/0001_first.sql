@@ -21,6 +21,7 @@ CREATE TABLE api_keys (
 CREATE UNIQUE INDEX api_keys_hash ON api_keys (hash) WHERE revoked_at IS NULL;
 CREATE INDEX api_keys_of_account ON api_keys (account_id, seq) WHERE revoked_at IS NULL;
 
+-- `running` and `pending` are how many of its job executions are, so that nobody has to count.
 CREATE TABLE pipelines (
     seq         INTEGER PRIMARY KEY,
     id          TEXT NOT NULL UNIQUE CHECK (length(id) = 24),
@@ -28,6 +29,8 @@ CREATE TABLE pipelines (
     title       TEXT NOT NULL,
     slots       INTEGER NOT NULL CHECK (slots >= 1),
     is_default  INTEGER NOT NULL CHECK (is_default IN (0, 1)),
+    running     INTEGER NOT NULL DEFAULT 0 CHECK (running >= 0),
+    pending     INTEGER NOT NULL DEFAULT 0 CHECK (pending >= 0),
     created_at  INTEGER NOT NULL,
     updated_at  INTEGER NOT NULL
 ) STRICT;

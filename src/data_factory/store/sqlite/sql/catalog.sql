@@ -34,6 +34,9 @@ VALUES (:id, :account_id, :title, :slots, :is_default, :created_at, :updated_at)
 -- name: update_pipelines
 UPDATE pipelines SET title = :title, slots = :slots, updated_at = :updated_at WHERE id = :id;
 
+-- name: count_job_executions
+UPDATE pipelines SET running = running + :running, pending = pending + :pending WHERE id = :pipeline_id;
+
 -- name: pipelines_by_id
 SELECT * FROM pipelines WHERE id IN (SELECT value FROM json_each(:ids));
 

@@ -42,11 +42,6 @@ SELECT e.id, oldest.queue_id, length(e.input) AS size
 FROM oldest JOIN job_executions AS e ON e.seq = oldest.seq
 ORDER BY e.seq;
 
--- name: running_counts
-SELECT e.pipeline_id, count(*) FROM json_each(:pipeline_ids) AS w
-JOIN job_executions AS e ON e.pipeline_id = w.value AND e.status = 'RUNNING'
-GROUP BY e.pipeline_id;
-
 -- name: due_job_executions
 SELECT * FROM job_executions WHERE deadline_at <= :now ORDER BY deadline_at LIMIT :limit;
 
