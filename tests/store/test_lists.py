@@ -115,3 +115,30 @@ async def test_nothing_comes_after_a_cursor_that_is_not_there(store: Store, list
 
 async def test_a_cursor_of_another_account_is_not_there(store: Store, listing: Listing) -> None:
     assert await read(store, listing, Part(cursor=listing.elsewhere)) == []
+
+
+@pytest.mark.parametrize("kind", ["job executions", "job executions of a job", "task executions"])
+async def test_executions_are_read_up_to_the_one_that_is_too_much(store: Store, house: House, kind: str) -> None:
+    owner, text = house.account.id, '{"v":"%s"}' % ("ü" * 92)
+    run = started(execution(house.job))
+    jobs = [execution(house.job, input=text) for _ in range(5)]
+    tasks = [attempt(run, house.task.id, path=f"t{number}", input=text) for number in range(5)]
+    await keep_each(store, run, *jobs, *tasks)
+    looks: dict[str, tuple[Look, list[str]]] = {
+        "job executions": (lambda r, part: r.job_executions_of_account(owner, part), ids(jobs)[::-1]),
+        "job executions of a job": (
+            lambda r, part: r.job_executions_of_job(owner, house.job.id, part),
+            ids(jobs)[::-1],
+        ),
+        "task executions": (lambda r, part: r.task_executions_of_job(owner, run.id, part), ids(tasks)),
+    }
+    look, expected = looks[kind]
+
+    async def found(**fields: Any) -> list[str]:
+        return ids(await store.read(lambda reads: look(reads, Part(**fields))))
+
+    assert await found(limit=5, max_bytes=5_000) == expected
+    assert await found(limit=5, max_bytes=250) in (expected[:2], expected[:3]), "a character is a byte or two"
+    assert await found(limit=5, max_bytes=0) == expected[:1]
+    assert await found(limit=2, cursor=expected[0], max_bytes=5_000) == expected[1:3]
+    assert await found(limit=5, offset=1, max_bytes=0) == expected[1:2]

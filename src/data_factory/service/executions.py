@@ -16,7 +16,7 @@ from data_factory.service.clock import Clock
 from data_factory.service.commands import Cancel, Claim, Launch, Report, WriteLogs, handed_back
 from data_factory.service.dispatcher import Dispatcher
 from data_factory.service.logbook import Kept
-from data_factory.service.paging import Part, read_within_bounds
+from data_factory.service.paging import Part
 from data_factory.service.polls import Polls
 from data_factory.service.waiting_room import Presence, WaitingRoom
 from data_factory.service.why import Cause, Facts, explain, facts_of
@@ -149,9 +149,9 @@ class Executions:
         Raises:
             NotFound: there is no such job execution.
         """
-        await self._job_execution(account_id, id)
 
         async def work(reads: Reads) -> list[LogRecord]:
+            await _job_execution_of(reads, account_id, id)
             return await reads.logs_of_job(account_id, id, severities, part)
 
         return await self._store.read(work)
@@ -172,8 +172,8 @@ class Executions:
 
         async def work(reads: Reads) -> list[JobExecutionRecord]:
             if job_id is None:
-                return await read_within_bounds(lambda few: reads.job_executions_of_account(account_id, few), part)
-            return await read_within_bounds(lambda few: reads.job_executions_of_job(account_id, job_id, few), part)
+                return await reads.job_executions_of_account(account_id, part)
+            return await reads.job_executions_of_job(account_id, job_id, part)
 
         return await self._store.read(work)
 
@@ -183,18 +183,22 @@ class Executions:
         Raises:
             NotFound: there is no such job execution.
         """
-        await self._job_execution(account_id, id)
 
         async def work(reads: Reads) -> list[TaskExecutionRecord]:
-            return await read_within_bounds(lambda few: reads.task_executions_of_job(account_id, id, few), part)
+            await _job_execution_of(reads, account_id, id)
+            return await reads.task_executions_of_job(account_id, id, part)
 
         return await self._store.read(work)
 
     async def _job_execution(self, account_id: str, id: str) -> JobExecutionRecord:
-        execution = await self._store.read(lambda reads: reads.job_execution(account_id, id))
-        if execution is None:
-            raise NotFound(f"There is no job execution {id!r} in this account.")
-        return execution
+        return await self._store.read(lambda reads: _job_execution_of(reads, account_id, id))
+
+
+async def _job_execution_of(reads: Reads, account_id: str, id: str) -> JobExecutionRecord:
+    execution = await reads.job_execution(account_id, id)
+    if execution is None:
+        raise NotFound(f"There is no job execution {id!r} in this account.")
+    return execution
 
 
 def _is_refusal(answer: BaseException) -> bool:

@@ -73,6 +73,8 @@ class UnusableSchema(Exception):
 class Slice(Protocol):
     """A part of a list: what comes after `cursor` (an id), without the first `offset`, at most `limit`.
 
+    Executions may be large: of them it ends with the first with which inputs and outputs come to more than `max_bytes`
+    together, and what comes after that is not read.
     Nothing comes after a cursor that is not there, or not in this account.
     """
 
@@ -82,6 +84,8 @@ class Slice(Protocol):
     def offset(self) -> int: ...
     @property
     def limit(self) -> int: ...
+    @property
+    def max_bytes(self) -> int: ...
 
 
 class Reads(Protocol):

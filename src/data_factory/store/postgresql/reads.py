@@ -71,6 +71,9 @@ class PostgresqlReads:
     async def _listed(self, record: type[R], name: str, part: Slice, **values: Any) -> list[R]:
         return await self._all(record, name, cursor=part.cursor, offset=part.offset, limit=part.limit, **values)
 
+    async def _listed_within(self, record: type[R], name: str, part: Slice, **values: Any) -> list[R]:
+        return await self._listed(record, name, part, max_bytes=part.max_bytes, **values)
+
     async def _counts(self, name: str, **values: Any) -> dict[str, int]:
         return {row[0]: row[1] for row in await self._fetch(name, **values)}
 
@@ -138,11 +141,11 @@ class PostgresqlReads:
         return await self._one(JobExecutionRecord, "job_execution", account_id=account_id, id=id)
 
     async def job_executions_of_account(self, account_id: str, part: Slice) -> list[JobExecutionRecord]:
-        return await self._listed(JobExecutionRecord, "job_executions_of_account", part, account_id=account_id)
+        return await self._listed_within(JobExecutionRecord, "job_executions_of_account", part, account_id=account_id)
 
     async def job_executions_of_job(self, account_id: str, job_id: str, part: Slice) -> list[JobExecutionRecord]:
         name = "job_executions_of_job"
-        return await self._listed(JobExecutionRecord, name, part, account_id=account_id, job_id=job_id)
+        return await self._listed_within(JobExecutionRecord, name, part, account_id=account_id, job_id=job_id)
 
     async def task_execution(self, account_id: str, id: str) -> TaskExecutionRecord | None:
         return await self._one(TaskExecutionRecord, "task_execution", account_id=account_id, id=id)
@@ -151,7 +154,7 @@ class PostgresqlReads:
         self, account_id: str, job_execution_id: str, part: Slice
     ) -> list[TaskExecutionRecord]:
         values = {"account_id": account_id, "job_execution_id": job_execution_id}
-        return await self._listed(TaskExecutionRecord, "task_executions_of_job", part, **values)
+        return await self._listed_within(TaskExecutionRecord, "task_executions_of_job", part, **values)
 
     async def logs_of_job(
         self, account_id: str, job_execution_id: str, severities: Iterable[Severity], part: Slice

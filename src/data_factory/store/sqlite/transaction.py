@@ -41,6 +41,7 @@ from data_factory.store.statements import numbered
 
 T = TypeVar("T")
 R = TypeVar("R", bound=msgspec.Struct)
+E = TypeVar("E", JobExecutionRecord, TaskExecutionRecord)
 Row = tuple[Any, ...]
 
 _NUL: Final = "\\u0000"
@@ -106,6 +107,18 @@ class SqliteTransaction:
 
     def _listed(self, record: type[R], name: str, part: Slice, **values: Any) -> list[R]:
         return self._all(record, name, cursor=part.cursor, offset=part.offset, limit=part.limit, **values)
+
+    def _listed_within(self, record: type[E], name: str, part: Slice, **values: Any) -> list[E]:
+        """A part of a list of what may be large: its rows are read one by one, and no more than there is room for."""
+        cursor = self._execute(name, cursor=part.cursor, offset=part.offset, limit=part.limit, **values)
+        pick = self._pick.get(name) or self._picker(record, name, cursor)
+        found: list[E] = []
+        room = part.max_bytes
+        while room >= 0 and (row := cursor.fetchone()) is not None:
+            found.append(one := record(*pick(row)))
+            room -= len(one.input) + len(one.output)
+        cursor.close()
+        return found
 
     def _counts(self, name: str, **values: Any) -> dict[str, int]:
         return dict(self._execute(name, **values).fetchall())
@@ -220,10 +233,11 @@ class SqliteTransaction:
         return self._one(JobExecutionRecord, "job_execution", account_id=account_id, id=id)
 
     async def job_executions_of_account(self, account_id: str, part: Slice) -> list[JobExecutionRecord]:
-        return self._listed(JobExecutionRecord, "job_executions_of_account", part, account_id=account_id)
+        return self._listed_within(JobExecutionRecord, "job_executions_of_account", part, account_id=account_id)
 
     async def job_executions_of_job(self, account_id: str, job_id: str, part: Slice) -> list[JobExecutionRecord]:
-        return self._listed(JobExecutionRecord, "job_executions_of_job", part, account_id=account_id, job_id=job_id)
+        name = "job_executions_of_job"
+        return self._listed_within(JobExecutionRecord, name, part, account_id=account_id, job_id=job_id)
 
     async def job_executions_by_id(self, ids: Iterable[str]) -> list[JobExecutionRecord]:
         return self._all(JobExecutionRecord, "job_executions_by_id", ids=_array(ids))
@@ -254,8 +268,8 @@ class SqliteTransaction:
     async def task_executions_of_job(
         self, account_id: str, job_execution_id: str, part: Slice
     ) -> list[TaskExecutionRecord]:
-        name = "task_executions_of_job"
-        return self._listed(TaskExecutionRecord, name, part, account_id=account_id, job_execution_id=job_execution_id)
+        values = {"account_id": account_id, "job_execution_id": job_execution_id}
+        return self._listed_within(TaskExecutionRecord, "task_executions_of_job", part, **values)
 
     async def task_executions_by_id(self, ids: Iterable[str]) -> list[TaskExecutionRecord]:
         return self._all(TaskExecutionRecord, "task_executions_by_id", ids=_array(ids))

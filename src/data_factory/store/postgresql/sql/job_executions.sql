@@ -74,18 +74,33 @@ SELECT min(deadline_at) FROM job_executions WHERE deadline_at IS NOT NULL;
 SELECT * FROM job_executions WHERE id = :id AND account_id = :account_id;
 
 -- name: job_executions_of_account
-SELECT * FROM job_executions
-WHERE account_id = :account_id
-    AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
-        ELSE (SELECT seq FROM job_executions WHERE id = :cursor AND account_id = :account_id) END
-ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+-- How large they are is known without reading what is kept elsewhere because it is large.
+SELECT * FROM (
+    SELECT *, sum(octet_length(input) + octet_length(output)) OVER before AS bytes_before FROM (
+        SELECT * FROM job_executions
+        WHERE account_id = :account_id
+            AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
+                ELSE (SELECT seq FROM job_executions WHERE id = :cursor AND account_id = :account_id) END
+        ORDER BY seq DESC LIMIT :limit OFFSET :offset
+    ) AS part
+    WINDOW before AS (ORDER BY seq DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+) AS sized
+WHERE coalesce(bytes_before, 0) <= :max_bytes
+ORDER BY seq DESC;
 
 -- name: job_executions_of_job
-SELECT * FROM job_executions
-WHERE job_id = :job_id AND account_id = :account_id
-    AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
-        ELSE (SELECT seq FROM job_executions WHERE id = :cursor AND account_id = :account_id) END
-ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+SELECT * FROM (
+    SELECT *, sum(octet_length(input) + octet_length(output)) OVER before AS bytes_before FROM (
+        SELECT * FROM job_executions
+        WHERE job_id = :job_id AND account_id = :account_id
+            AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
+                ELSE (SELECT seq FROM job_executions WHERE id = :cursor AND account_id = :account_id) END
+        ORDER BY seq DESC LIMIT :limit OFFSET :offset
+    ) AS part
+    WINDOW before AS (ORDER BY seq DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+) AS sized
+WHERE coalesce(bytes_before, 0) <= :max_bytes
+ORDER BY seq DESC;
 
 -- name: waiting_pipelines
 -- One step in the index a pipeline, however many wait in each.

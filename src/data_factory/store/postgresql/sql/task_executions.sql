@@ -100,11 +100,17 @@ SELECT * FROM task_executions WHERE id = :id AND account_id = :account_id;
 
 -- name: task_executions_of_job
 -- Sorts the numbers of all that the job has, but reads only the rows that it gives.
-SELECT * FROM task_executions WHERE account_id = :account_id AND seq IN (
-    SELECT seq FROM task_executions
-    WHERE job_execution_id = :job_execution_id
-        AND seq > CASE WHEN :cursor::text IS NULL THEN 0
-            ELSE (SELECT seq FROM task_executions WHERE id = :cursor AND account_id = :account_id) END
-    ORDER BY seq LIMIT :limit OFFSET :offset
-)
+SELECT * FROM (
+    SELECT *, sum(octet_length(input) + octet_length(output)) OVER before AS bytes_before FROM (
+        SELECT * FROM task_executions WHERE account_id = :account_id AND seq IN (
+            SELECT seq FROM task_executions
+            WHERE job_execution_id = :job_execution_id
+                AND seq > CASE WHEN :cursor::text IS NULL THEN 0
+                    ELSE (SELECT seq FROM task_executions WHERE id = :cursor AND account_id = :account_id) END
+            ORDER BY seq LIMIT :limit OFFSET :offset
+        )
+    ) AS part
+    WINDOW before AS (ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+) AS sized
+WHERE coalesce(bytes_before, 0) <= :max_bytes
 ORDER BY seq;
