@@ -63,7 +63,8 @@ def test_a_job_in_the_dialect_of_job_json(factory: Factory) -> None:
     assert job["tasks"] == [
         step(task, "task", isOptional=True, input={"power": 1}, type="SUB_WORKFLOW", description="")
     ]
-    assert (job["icon"], job["timeoutSeconds"], job["userInputs"]) == ("file-add", 60, given["userInputs"])
+    assert (job["icon"], job["timeoutSeconds"]) == ("file-add", 60)
+    assert [(one["key"], one["type"], one["required"]) for one in job["userInputs"]] == [("power", "NUMBER", False)]
 
 
 def test_defaults(factory: Factory) -> None:
@@ -195,6 +196,55 @@ def test_what_does_not_fit_hides_nothing_else(factory: Factory) -> None:
     given = {**given, "tasks": [*given["tasks"], {"taskReferenceName": "b"}, 7]}
     paths = {*paths, "tasks[3].name", "tasks[4]"} - {"output.o"}  # it may be what the last one is called
     assert paths_of(refused(factory.api.post("/jobs", json=given), 400, "invalid")) == paths
+
+
+def test_user_inputs_are_checked_with_the_rest(factory: Factory) -> None:
+    given = {
+        "key": new_key(),
+        "userInputs": [
+            {"key": "a", "type": "SELECT"},
+            {"key": "b", "type": "COLOUR", "size": 7},
+            {"key": "a", "type": "NUMBER", "default": "x"},
+            7,
+        ],
+        "tasks": [step({"key": "no-such-task"})],
+    }
+    paths = {
+        "userInputs[0].options",
+        "userInputs[1].type",
+        "userInputs[1].size",
+        "userInputs[2].key",
+        "userInputs[2].default",
+        "userInputs[3]",
+        "tasks[0].name",
+    }
+    assert paths_of(refused(factory.api.post("/jobs", json=given), 400, "invalid")) == paths
+
+
+def test_a_launch_gives_what_the_job_asks_for(factory: Factory) -> None:
+    task = factory.task()
+    job = factory.job(
+        step(task),
+        userInputs=[
+            {"key": "power", "type": "NUMBER", "required": True, "titleLocal": {"fra": "Puissance"}},
+            {"key": "lang", "type": "SELECT", "options": [{"value": "eng"}, {"key": "fra"}], "default": "eng"},
+            {"key": "file", "type": "FILE"},
+        ],
+    )
+    assert job["userInputs"][1]["options"][0] == {"key": "eng", "title": "", "titleLocal": {}}
+    assert made(factory.api.put(f"/jobs/{job['id']}", json=job))["userInputs"] == job["userInputs"]
+    file = made(factory.api.post("/files", files={"file": ("a.txt", b"a")}))
+    run = factory.launch(job, power=2, file={"url": file["url"]})
+    assert (run["input"]["lang"], run["input"]["power"], run["input"]["file"]["id"]) == ("eng", 2, file["id"])
+    [held] = factory.claim(task)
+    assert held["input"]["lang"] == "eng"
+    gone = {"url": file["url"].replace(file["id"], "0f" * 32)}
+    wrong = {"jobId": job["id"], "input": {"lang": "deu", "file": gone}}
+    problem = refused(factory.api.post("/job_executions", json=wrong), 400, "invalid")
+    assert paths_of(problem) == {"input.power", "input.lang", "input.file"}
+    assert paths_of(refused(factory.api.post("/job_executions", json={"jobId": job["id"]}), 400, "invalid")) == {
+        "input.power"
+    }
 
 
 def test_of_many_errors_a_hundred_are_told(factory: Factory) -> None:

@@ -24,6 +24,10 @@ from tests.docs.page import ROOT, read_page
 PAGE = read_page(ROOT / "docs/reference/cli.md")
 
 
+OFFLINE = ("job validate", "job schema")
+"""Commands that ask no server."""
+
+
 def commands(group: Any = None, *names: str) -> Iterator[tuple[str, Any]]:
     """Every command that does something, by its name."""
     command = group or typer.main.get_command(app)
@@ -51,7 +55,7 @@ def test_these_are_the_commands() -> None:
     assert set(COMMANDS) == {
         *("server", "migrate", "worker", "init", "run", "demo"),
         *(f"task {verb}" for verb in ("create", "list", "get", "delete", "replay")),
-        *(f"job {verb}" for verb in ("push", "list", "get")),
+        *(f"job {verb}" for verb in ("push", "list", "get", "validate", "schema")),
         *(f"execution {verb}" for verb in ("list", "get", "why", "logs", "cancel")),
         *(f"file {verb}" for verb in ("upload", "list", "get", "download", "delete")),
         *(f"key {verb}" for verb in ("create", "list", "revoke")),
@@ -95,7 +99,7 @@ def test_input_becomes_what_the_reference_page_says(row: list[str]) -> None:
 
 def test_every_command_that_shows_something_has_json_and_url() -> None:
     for name, command in COMMANDS.items():
-        if name not in ("server", "migrate", "worker", "init", "demo", "store copy", "task replay"):
+        if name not in ("server", "migrate", "worker", "init", "demo", "store copy", "task replay", *OFFLINE):
             assert documented("shared") <= options_of(command), name
 
 
@@ -119,7 +123,7 @@ def test_completion(stranger: CommandLine, shell: str) -> None:
 
 def test_completion_knows_the_commands(stranger: CommandLine) -> None:
     said = stranger(_DATA_FACTORY_COMPLETE="complete_bash", COMP_WORDS="data-factory job ", COMP_CWORD="2").out
-    assert said.split() == ["push", "list", "get"]
+    assert said.split() == ["push", "list", "get", "validate", "schema"]
     assert list(stranger.folder.iterdir()) == []
 
 

@@ -21,7 +21,7 @@ from data_factory.client import ApiError, Client
 from data_factory.client.verbs import Blocking
 from data_factory.engine.expressions import compile_template
 from data_factory.model import definitions, requests, resources
-from data_factory.model.status import ReasonCode
+from data_factory.model.status import ReasonCode, UserInputType
 from data_factory.worker import endings
 from data_factory.worker.context import TaskContext
 from data_factory.worker.endings import Ending
@@ -71,6 +71,8 @@ def fields(kind: Any) -> dict[str, Any]:
         (TASK, "TaskDefinition"),
         (JOB, "JobBody"),
         (JOB, "JobTaskBody"),
+        (JOB, "UserInputBody"),
+        (JOB, "UserInputOptionBody"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -122,6 +124,10 @@ def test_every_error_has_its_status() -> None:
 
 def test_every_reason_has_its_word() -> None:
     assert named(API.tables["reasons"]).keys() == set(get_args(ReasonCode))
+
+
+def test_every_type_of_a_user_input_has_its_words() -> None:
+    assert named(JOB.tables["user input types"]).keys() == set(get_args(UserInputType))
 
 
 def test_every_endpoint_is_there_with_what_it_takes_and_gives() -> None:

@@ -19,6 +19,8 @@ from data_factory.api.openapi import openapi
 from data_factory.api.problems import MethodNotAllowed, problem
 from data_factory.api.routing import Router
 from data_factory.model.errors import DataFactoryError, NotFound, Unavailable
+from data_factory.model.job_schema import PATH as JOB_SCHEMA_PATH
+from data_factory.model.job_schema import job_schema
 from data_factory.service.platform import Platform
 
 RESOURCES: Final = (
@@ -59,9 +61,15 @@ _DOCS: Final = """<!doctype html>
 def application(platform: Platform) -> ASGIApp:
     """The API on a platform that has been started, and the pages around it."""
     document = msgspec.json.encode(openapi(RESOURCES))
+    schema = msgspec.json.encode(job_schema())
 
     async def description(_request: Request) -> Response:
         return Response(document, media_type="application/json")
+
+    async def schema_of_jobs(_request: Request) -> Response:
+        # Editors fetch it without a key, and those that run in a browser from elsewhere.
+        headers = {"access-control-allow-origin": "*", "cache-control": "public, max-age=3600"}
+        return Response(schema, media_type="application/schema+json", headers=headers)
 
     async def ready(request: Request) -> Response:
         try:
@@ -76,6 +84,7 @@ def application(platform: Platform) -> ASGIApp:
             Route("/health/live", _live),
             Route("/health/ready", ready),
             Route("/openapi.json", description),
+            Route(JOB_SCHEMA_PATH, schema_of_jobs),
             Route("/docs", _docs),
             Mount("/docs/assets", assets),
             Route("/", _root),

@@ -23,7 +23,7 @@ MAX_EXPLAINED_BYTES: Final = 256 * 1024
 _validators: Final[dict[type[Any], Draft202012Validator]] = {}
 _fields: Final[dict[type[Any], tuple[msgspec.structs.FieldInfo, ...]]] = {}
 
-_COMMENT_LINE: Final = re.compile(rb"(?m)^[ \t]*#.*$")
+COMMENT_LINE: Final = re.compile(rb"(?m)^[ \t]*#.*$")
 _NUL: Final = b"\\u0000"
 
 _TYPES: Final = {
@@ -74,7 +74,7 @@ def _decode(raw: bytes) -> Any:
     except msgspec.DecodeError:
         if b"#" not in raw:
             raise
-        return msgspec.json.decode(_COMMENT_LINE.sub(b"", raw))
+        return msgspec.json.decode(COMMENT_LINE.sub(b"", raw))
 
 
 def convert(value: Any, type: type[T], size: int = 0) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -12,6 +13,7 @@ from data_factory.api.presenting import Wire, present_file, present_job_executio
 from data_factory.api.routing import PAGING, Query, Routes
 from data_factory.model.errors import IdempotencyKeyReused, JobExecutionEnded, JobInactive, NotFound
 from data_factory.model.file_values import names_files, with_files
+from data_factory.model.records import FileRecord
 from data_factory.model.requests import CancelRequest, LaunchRequest
 from data_factory.model.resources import JobExecution, Page, TaskExecution, Why
 from data_factory.service.commands import Cancel, Launch
@@ -30,8 +32,10 @@ routes: Final = Routes("Job executions")
 async def launch(call: Call, body: LaunchRequest) -> Wire:
     """Run a job: at once if its pipeline has a free slot, else when its turn comes."""
     given = encode({name: value for name, value in body.input.items() if name != "context"})
+    known: dict[str, FileRecord] = {}
     if ids := names_files(given):
-        given = await _with_files(call, given, ids)
+        known = await call.platform.files.known(call.account_id, ids)
+        given = _with_files(call, given, known)
     execution = await call.platform.executions.launch(
         Launch(
             id=call.platform.new_id(),
@@ -41,6 +45,7 @@ async def launch(call: Call, body: LaunchRequest) -> Wire:
             title=body.info.title,
             origin="API",
             launched_by=call.caller.key_id,
+            file_ids=frozenset(known),
             idempotency=call.idempotency(),
         )
     )
@@ -89,8 +94,7 @@ async def cancel(call: Call, body: CancelRequest) -> Wire:
     return present_job_execution(await call.platform.executions.cancel(command))
 
 
-async def _with_files(call: Call, input: str, ids: set[str]) -> str:
+def _with_files(call: Call, input: str, known: Mapping[str, FileRecord]) -> str:
     """An input in which each file of the account that it names is presented. Others may be another server's."""
-    found = await call.platform.files.known(call.account_id, ids)
-    shown = {id: present_file(file, call.origin) for id, file in found.items()}
+    shown = {id: present_file(file, call.origin) for id, file in known.items()}
     return encode(with_files(msgspec.json.decode(input), shown))

@@ -14,6 +14,7 @@ from data_factory.cli.migrate import migrate
 from data_factory.cli.options import for_typer
 from data_factory.cli.run import run
 from data_factory.cli.server import server
+from data_factory.cli.validate import show_schema, validate_job
 from data_factory.cli.worker import worker
 
 app: Final = typer.Typer(
@@ -68,6 +69,8 @@ app.command(short_help="Change the schema of the data for a new version.")(migra
 app.command(short_help="Run the tasks of a module.")(for_typer(worker))
 app.command(short_help="Make a project for a task.")(for_typer(init))
 app.add_typer(tasks.app)
+jobs.app.command("validate")(validate_job)
+jobs.app.command("schema")(show_schema)
 app.add_typer(jobs.app)
 app.command()(run)
 app.add_typer(executions.app)

@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from data_factory.engine.expressions import Template, compile_template
-from data_factory.model.definitions import JobDefinition, JobTask
+from data_factory.model.definitions import JobDefinition, JobTask, UserInput
 from data_factory.model.status import TaskType
 
 _LITTLE: Final = re.compile(r"\$\{\s*(\$\.)?[\w-]+\.(output\.iteration|input\b.*|status)\s*\}")
@@ -125,7 +125,7 @@ class Wait(Step, frozen=True, kw_only=True):
 class Graph(msgspec.Struct, frozen=True):
     """A job definition compiled: made once a version, used by all its executions.
 
-    `output` is what the job gives back; None gives the output of its last task.
+    `output` is what the job gives back; None gives the output of its last task. `user_inputs` are what it asks for.
     """
 
     steps: Mapping[str, Step]
@@ -133,6 +133,7 @@ class Graph(msgspec.Struct, frozen=True):
     output: Template | None
     timeout_ms: int | None
     has_loops: bool
+    user_inputs: tuple[UserInput, ...] = ()
 
     def step(self, path: str) -> Step:
         """The step that a path stands on."""
@@ -236,6 +237,7 @@ def compile_graph(definition: JobDefinition, task_ids: Mapping[str, str]) -> Gra
         output=output,
         timeout_ms=definition.timeout_seconds * 1000 or None,
         has_loops=any(isinstance(step, Loop) for step in compiler.steps.values()),
+        user_inputs=definition.user_inputs,
     )
 
 

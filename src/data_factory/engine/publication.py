@@ -11,15 +11,14 @@ from msgspec import UNSET
 
 from data_factory.engine.expressions import ExpressionErrors, Mention, compile_template
 from data_factory.engine.flow import either, flow_errors
+from data_factory.engine.user_inputs import user_input_errors, user_inputs
 from data_factory.model.definitions import JobBody, JobDefinition, JobTask, JobTaskBody, all_tasks, sequences_in
-from data_factory.model.errors import FieldError, Invalid
+from data_factory.model.errors import FieldError, Invalid, cut, first_errors
 
 CUSTOM_TASK: Final = re.compile(r"^\$\{account\}/(?P<key>.+)$")
 RESERVED: Final = frozenset({"workflow", "account"})
 
 MAX_TASKS: Final = 10_000
-MAX_ERRORS: Final = 100
-MAX_SHOWN: Final = 500
 MAX_QUOTED: Final = 200
 
 
@@ -59,6 +58,7 @@ def job_errors(body: JobBody, known: Mapping[str, str]) -> Iterator[FieldError]:
         return
     before: set[str] = set() if body.tasks else {""}
     yield from _sequence_errors(body.tasks, "tasks", known, before, set())
+    yield from user_input_errors(body.user_inputs)
     yield from _value_errors({"output": body.output, "outputParameters": body.output_parameters}, before)
 
 
@@ -87,20 +87,6 @@ def _sequence_errors(
         before |= after
 
 
-def first_errors(errors: Iterable[FieldError]) -> tuple[FieldError, ...]:
-    """What is told of all that is wrong: a hundred things, and that there is more if there is; long texts are cut.
-
-    >>> [error.message for error in first_errors(FieldError(f"tasks[{n}]", "no") for n in range(1_000_000))][98:]
-    ['no', 'no', 'and more: these are the first 100']
-    """
-    errors = iter(errors)
-    first = islice(errors, MAX_ERRORS)
-    told = [FieldError(_cut(error.path, MAX_SHOWN), _cut(error.message, MAX_SHOWN)) for error in first]
-    if next(errors, None):
-        told.append(FieldError("", f"and more: these are the first {MAX_ERRORS}"))
-    return tuple(told)
-
-
 def _definition(body: JobBody) -> JobDefinition:
     return JobDefinition(
         key=body.key,
@@ -111,7 +97,7 @@ def _definition(body: JobBody) -> JobDefinition:
         description_local=dict(body.description_local),
         icon=body.icon,
         status=body.status,
-        user_inputs=body.user_inputs,
+        user_inputs=user_inputs(body.user_inputs),
         output=either(body.output, body.output_parameters),
         timeout_seconds=body.timeout_seconds,
     )
@@ -183,7 +169,7 @@ def _expression_errors(value: Any, path: str, before: set[str]) -> Iterator[Fiel
         reference = mention.reference
         if reference is not None and reference not in before and (mention.path, reference) not in told:
             told.add((mention.path, reference))
-            text = _cut(mention.text, MAX_QUOTED)
+            text = cut(mention.text, MAX_QUOTED)
             yield FieldError(mention.path, f"{text} names {_quoted(reference)}, which is no task before it")
 
 
@@ -193,8 +179,4 @@ def _spelling_errors(first: Any, second: Any, first_path: str, second_path: str)
 
 
 def _quoted(text: str) -> str:
-    return repr(_cut(text, MAX_QUOTED))
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[:length]}…"
+    return repr(cut(text, MAX_QUOTED))

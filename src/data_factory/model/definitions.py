@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from data_factory.model.errors import member
-from data_factory.model.status import JobStatus, TaskType
+from data_factory.model.status import JobStatus, TaskType, UserInputType
 
 TimeoutPolicy = Literal["RETRY", "TIME_OUT_WF", "ALERT_ONLY"]
 RetryLogic = Literal["FIXED", "LINEAR_BACKOFF", "EXPONENTIAL_BACKOFF"]
@@ -27,6 +27,8 @@ Title = Annotated[str, Meta(max_length=500)]
 Seconds = Annotated[int, Meta(ge=0, le=10_000_000, description="Seconds; 0 is no limit.")]
 Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)", description="24 hexadecimal digits.")]
 Script = Annotated[str, Meta(min_length=1, max_length=10_000)]
+InputKey = Annotated[str, Meta(pattern=_NAME, description="Unique in the job; its name in `workflow.input`.")]
+OptionKey = Annotated[str, Meta(min_length=1, max_length=500)]
 EvaluatorType = Literal["javascript", "value-param"]
 
 
@@ -124,6 +126,56 @@ def all_tasks(tasks: Iterable[T]) -> Iterator[T]:
             yield from all_tasks(inner)
 
 
+class UserInputOption(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """One of the things that a SELECT or MULTI_SELECT offers: the value is its `key`."""
+
+    key: OptionKey
+    title: Title = ""
+    title_local: dict[str, Title] = {}
+
+
+class UserInput(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A value that a job asks for before it runs: `input.<key>` of its executions.
+
+    A launch without it is given the `default_value`; if there is none, the value is not there, or, if it is `required`,
+    the launch is refused.
+    """
+
+    key: InputKey
+    type: UserInputType
+    title: Title = ""
+    title_local: dict[str, Title] = {}
+    description: Text = ""
+    description_local: dict[str, Text] = {}
+    required: bool = False
+    default_value: Any = None
+    options: tuple[UserInputOption, ...] = ()
+
+
+class UserInputOptionBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """An option of a user input, its value spelled `key` or `value`."""
+
+    key: OptionKey | UnsetType = UNSET
+    value: OptionKey | UnsetType = UNSET
+    title: Title = ""
+    title_local: dict[str, Title] = {}
+
+
+class UserInputBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A user input, its default spelled `defaultValue` or `default`."""
+
+    key: InputKey
+    type: UserInputType
+    title: Title = ""
+    title_local: dict[str, Title] = {}
+    description: Text = ""
+    description_local: dict[str, Text] = {}
+    required: bool = False
+    default_value: Any = None
+    default: Any = None
+    options: Annotated[tuple[UserInputOptionBody, ...], Meta(max_length=1_000)] = ()
+
+
 class JobDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """A job: tasks wired together, run one after the other as their control flow says.
 
@@ -139,7 +191,7 @@ class JobDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     description_local: dict[str, str] = {}
     icon: Annotated[str, Meta(max_length=100)] = ""
     status: JobStatus = "DRAFT"
-    user_inputs: tuple[dict[str, Any], ...] = ()
+    user_inputs: tuple[UserInput, ...] = ()
     output: dict[str, Any] | None = None
     timeout_seconds: Seconds = 0
 
@@ -157,7 +209,7 @@ class JobBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields
     description_local: dict[str, Text] = {}
     icon: Annotated[str, Meta(max_length=100)] = ""
     status: JobStatus = "DRAFT"
-    user_inputs: tuple[dict[str, Any], ...] = ()
+    user_inputs: Annotated[tuple[UserInputBody, ...], Meta(max_length=1_000)] = ()
     output: dict[str, Any] | None | UnsetType = UNSET
     output_parameters: dict[str, Any] | None | UnsetType = UNSET
     timeout_seconds: Seconds = 0

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 import msgspec
+
+MAX_ERRORS: Final = 100
+MAX_SHOWN: Final = 500
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
@@ -34,6 +39,25 @@ def member(path: str, key: str) -> str:
     if not _IDENTIFIER.fullmatch(key):
         return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
     return f"{path}.{key}" if path else key
+
+
+def first_errors(errors: Iterable[FieldError]) -> tuple[FieldError, ...]:
+    """What is told of all that is wrong: a hundred things, and that there is more if there is; long texts are cut.
+
+    >>> [error.message for error in first_errors(FieldError(f"tasks[{n}]", "no") for n in range(1_000_000))][98:]
+    ['no', 'no', 'and more: these are the first 100']
+    """
+    errors = iter(errors)
+    first = islice(errors, MAX_ERRORS)
+    told = [FieldError(cut(error.path, MAX_SHOWN), cut(error.message, MAX_SHOWN)) for error in first]
+    if next(errors, None):
+        told.append(FieldError("", f"and more: these are the first {MAX_ERRORS}"))
+    return tuple(told)
+
+
+def cut(text: str, length: int) -> str:
+    """A text, or the beginning of one that is longer."""
+    return text if len(text) <= length else f"{text[:length]}…"
 
 
 class DataFactoryError(Exception):

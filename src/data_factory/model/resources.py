@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from data_factory.model.definitions import InputOutputKey, JobTask, RetryLogic, TimeoutPolicy
+from data_factory.model.definitions import InputOutputKey, JobTask, RetryLogic, TimeoutPolicy, UserInput
 from data_factory.model.status import (
     JobExecutionStatus,
     JobStatus,
@@ -63,7 +63,7 @@ class Job(Resource, frozen=True, kw_only=True, tag="job"):
     icon: str
     status: JobStatus
     pipeline_id: str
-    user_inputs: tuple[dict[str, Any], ...]
+    user_inputs: tuple[UserInput, ...]
     output: dict[str, Any] | None
     timeout_seconds: int
     tasks: tuple[JobTask, ...]

@@ -13,6 +13,9 @@ JobStatus = Literal["DRAFT", "ACTIVE", "INACTIVE"]
 TaskType = Literal["SUB_WORKFLOW", "SWITCH", "DECISION", "DO_WHILE", "TERMINATE", "WAIT"]
 """What a task of a job is: SUB_WORKFLOW is work for a worker; the others are control flow, done by the platform."""
 
+UserInputType = Literal["TEXT", "TEXTAREA", "NUMBER", "BOOLEAN", "DATE", "SELECT", "MULTI_SELECT", "FILE", "FILES"]
+"""What a value is that a job asks for before it runs."""
+
 JobExecutionStatus = Literal["PENDING", "RUNNING", "COMPLETED", "USER_ERROR", "FAILED", "TERMINATED", "TIMEDOUT"]
 
 TaskExecutionStatus = Literal[

@@ -18,6 +18,7 @@ import msgspec
 from data_factory.engine import decider, lease
 from data_factory.engine.attempts import EMPTY
 from data_factory.engine.run import Needs
+from data_factory.engine.user_inputs import launch_input
 from data_factory.model.errors import (
     DataFactoryError,
     FieldError,
@@ -236,6 +237,9 @@ class _Batch:
             raise Invalid(errors=(FieldError("jobId", f"there is no job {launch.job_id!r} in this account"),))
         if job.status == "INACTIVE":
             raise JobInactive
+        input = launch.input
+        if asked := self.world.user_inputs_of(job):
+            input = launch_input(asked, input, launch.file_ids)
         execution = JobExecutionRecord(
             id=launch.id,
             account_id=launch.account_id,
@@ -245,7 +249,7 @@ class _Batch:
             pipeline_id=job.pipeline_id,
             status="PENDING",
             title=launch.title or job.title,
-            input=launch.input,
+            input=input,
             output=EMPTY,
             failure=None,
             origin=launch.origin,

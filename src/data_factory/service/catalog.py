@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from data_factory.engine.publication import first_errors, job_errors
+from data_factory.engine.publication import job_errors
 from data_factory.model.definitions import JobBody, PipelineDefinition, TaskDefinition
-from data_factory.model.errors import FieldError, IdempotencyKeyReused, Invalid, KeyTaken, TaskInUse
+from data_factory.model.errors import FieldError, IdempotencyKeyReused, Invalid, KeyTaken, TaskInUse, first_errors
 from data_factory.model.ids import NewId
 from data_factory.model.records import (
     IdempotencyRecord,

@@ -17,7 +17,7 @@ class IdempotencyKey(msgspec.Struct, frozen=True):
 
 
 class Launch(msgspec.Struct, frozen=True):
-    """Run a job. `id` is that of the execution to be made."""
+    """Run a job. `id` is that of the execution to be made; `file_ids` are those of the account's files in its input."""
 
     id: str
     account_id: str
@@ -27,6 +27,7 @@ class Launch(msgspec.Struct, frozen=True):
     origin: str
     launched_by: str
     idempotency: IdempotencyKey | None = None
+    file_ids: frozenset[str] = frozenset()
 
 
 class Claim(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ import msgspec
 from data_factory.engine.graph import Graph, Work
 from data_factory.engine.run import Needs, Outcome, Run
 from data_factory.engine.scripts import MAX_SCRIPT_MS, Script, Verdict, evaluate
-from data_factory.model.definitions import TaskDefinition
+from data_factory.model.definitions import TaskDefinition, UserInput
 from data_factory.model.records import (
     IdempotencyRecord,
     JobExecutionRecord,
@@ -124,6 +124,11 @@ class World:
             verdicts=self._verdicts.get(execution_id, {}),
             may_think=self._thinking_ms_left > 0,
         )
+
+    def user_inputs_of(self, job: JobRecord) -> tuple[UserInput, ...]:
+        """What a job asks for before it runs, of those that are to be launched."""
+        graph = self._graphs.get((job.id, job.version))
+        return graph.user_inputs if graph is not None else ()
 
     def _latest_of(self, execution_id: str) -> Latest:
         found = self._latest.get(execution_id)
