@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Annotated
 
@@ -9,6 +10,8 @@ from data_factory.cli.credentials import key_of
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.logs import LogFormat, log_to_stderr
 from data_factory.cli.parameters import Argument, Option
+from data_factory.cli.reloading import keep_reloading
+from data_factory.cli.status_line import status_line
 from data_factory.client.settings import load_settings
 from data_factory.model.errors import DataFactoryError
 from data_factory.worker.cluster import dask_cluster
@@ -41,6 +44,7 @@ def worker(
     log_format: Annotated[
         LogFormat, Option("How the log is written, on standard error.", variable="DATA_FACTORY_LOG_FORMAT")
     ] = LogFormat.TEXT,
+    reload: Annotated[bool, Option("For development: start anew when a Python file here has changed.")] = False,
 ) -> None:
     """Run the tasks of a module: claim their executions, run them, report what they gave.
 
@@ -54,22 +58,35 @@ def worker(
       data-factory worker my_module
       data-factory worker ./power.py --concurrency 4
       data-factory worker my_module --dask tcp://10.0.0.1:8786
+      data-factory worker my_module --reload
     """
     log_to_stderr(log_format)
-    with ExitStack() as stack:
-        try:
-            settings, tasks = load_settings(), load_tasks(module)
-            cluster = None if dask is None else stack.enter_context(dask_cluster(dask, tasks))
-            ready = Worker(
-                tasks,
-                base_url=settings.base_url,
-                token=settings.token or key_of(settings.base_url),
-                concurrency=concurrency or (1 if cluster is None else cluster.threads),
-                grace=grace,
-                register=register,
-                health_port=health_port,
-                executor=None if cluster is None else cluster.executor,
-            )
-        except DataFactoryError as error:
-            raise Stop(ExitCode.USAGE, error.message) from error
-        ready.run()
+
+    def run(begun: Callable[[Worker], None] | None = None) -> Worker:
+        with ExitStack() as stack:
+            try:
+                settings, tasks = load_settings(), load_tasks(module)
+                cluster = None if dask is None else stack.enter_context(dask_cluster(dask, tasks))
+                ready = Worker(
+                    tasks,
+                    base_url=settings.base_url,
+                    token=settings.token or key_of(settings.base_url),
+                    concurrency=concurrency or (1 if cluster is None else cluster.threads),
+                    grace=grace,
+                    register=register,
+                    health_port=health_port,
+                    executor=None if cluster is None else cluster.executor,
+                )
+            except DataFactoryError as error:
+                raise Stop(ExitCode.USAGE, error.message) from error
+            if log_format is LogFormat.TEXT:
+                stack.enter_context(status_line(ready.vitals))
+            if begun is not None:
+                begun(ready)
+            ready.run()
+        return ready
+
+    if reload:
+        keep_reloading(module, run)
+    else:
+        run()

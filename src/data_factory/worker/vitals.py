@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from data_factory.worker.outcome import Completed, Failed, HandedBack, Outcome
@@ -13,15 +13,30 @@ _NAMES: Final = {Completed: "completed", Failed: "failed", HandedBack: "handed_b
 
 class Vitals:
     """Counts what happens. A worker is healthy if the last poll that it sent was answered: whatever else goes well, one
-    whose polls fail is given no work."""
+    whose polls fail is given no work. `tell` is called when the number of those that run has changed."""
 
     def __init__(self) -> None:
         self.slots = 0
-        self.running = 0
+        self.tell: Callable[[], None] = lambda: None
+        self._running = 0
         self._answered: bool | None = None
         self._polls = Counter[bool]()
         self._ended = Counter[tuple[str, str]]()
         self._seconds: dict[str, float] = {}
+
+    @property
+    def running(self) -> int:
+        """How many run, or wait for their report."""
+        return self._running
+
+    @running.setter
+    def running(self, count: int) -> None:
+        self._running = count
+        self.tell()
+
+    def count(self, outcome: str) -> int:
+        """How many executions, of all tasks, have ended like this: `completed`, `failed`, `handed_back`, `dropped`."""
+        return sum(count for (_, how), count in self._ended.items() if how == outcome)
 
     @property
     def healthy(self) -> bool:

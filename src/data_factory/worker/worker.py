@@ -40,6 +40,7 @@ from data_factory.worker.roster import assign_ids, find_tasks
 from data_factory.worker.runner import Runner
 from data_factory.worker.single import Single
 from data_factory.worker.task import Middleware, Tasks, declarations_of
+from data_factory.worker.tracing import tracing
 from data_factory.worker.vitals import Vitals
 from data_factory.worker.watch import watched
 
@@ -66,6 +67,8 @@ class Worker:
     end, and hands the rest back. `lease_seconds` is how long the server waits for a heartbeat before another worker
     may take over; heartbeats are sent three times as often.
 
+    `vitals` counts what it does; `interrupted` says whether a signal has told it to stop.
+
     >>> Worker([power], concurrency=4).run()  # doctest: +SKIP
     """
 
@@ -91,7 +94,7 @@ class Worker:
         if concurrency < 1:
             raise UsageError("concurrency is at least 1")
         environment = read_environment()
-        around = tuple(middleware)
+        around = (*tracing(), *middleware)
         declared = [
             replace(one, middleware=(*around, *one.middleware), runs_in=one.runs_in or executor)
             for one in declarations_of(tasks)
@@ -105,7 +108,8 @@ class Worker:
         self._grace = grace
         self._register = register
         self._health_port = health_port
-        self._vitals = Vitals()
+        self.vitals = Vitals()
+        self.interrupted = False
         self._lease_seconds = lease_seconds
         self._wait_seconds = wait_seconds
         self._name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
@@ -136,11 +140,12 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         client = self._given_client or self._make_client()
         try:
-            async with watched(self._vitals, self._health_port), Dependencies() as dependencies:
+            async with watched(self.vitals, self._health_port), Dependencies() as dependencies:
                 await self._work(Line(client, self._clock, self._backoff, Pace(self._clock)), dependencies)
         except _Stopped:
             logger.info("stopped before it had begun", extra={"event": "worker.stopped"})
         finally:
+            self._loop = None
             if self._given_client is None:
                 await client.aclose()
 
@@ -160,7 +165,7 @@ class Worker:
         limits = {id: Limit(one.declaration.concurrency, one.declaration.rate) for id, (_, one) in found.items()}
         room = Room(self._concurrency, found, self._clock, limits)
         runner = self._runner = Runner(
-            room, self._clock, partial(self._open_files, line, asyncio.get_running_loop()), self._vitals
+            room, self._clock, partial(self._open_files, line, asyncio.get_running_loop()), self.vitals
         )
         try:
             await self._run_tasks(line, runner, found)
@@ -295,12 +300,13 @@ class Worker:
                 return
 
     def _on_signal(self, number: signal.Signals) -> None:
-        if self._stop.is_set():
+        if self.interrupted:
             logger.warning("%s again: stopping at once", number.name, extra={"event": "worker.killed"})
             logging.shutdown()
             if self._runner is not None:
                 self._runner.close()
             os._exit(128 + number)
+        self.interrupted = True
         hint = f"waiting up to {self._grace:g} s for what runs; once more stops at once"
         logger.info("%s: claiming nothing more, %s", number.name, hint, extra={"event": "worker.stopping"})
         self._stop.set()
