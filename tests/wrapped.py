@@ -31,6 +31,9 @@ class Wrapped:
     async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:
         return await self.store.read(work)
 
+    async def ask(self, question: Callable[[Reads], Awaitable[T]]) -> T:
+        return await self.store.ask(question)
+
     async def join(self, member: Member) -> None:
         await self.store.join(member)
 

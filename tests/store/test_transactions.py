@@ -9,7 +9,15 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 
-from data_factory.store.promises import ImpossibleWrite, Reads, StaleWrite, Store, StoreUnavailable, Transaction
+from data_factory.store.promises import (
+    ImpossibleWrite,
+    Reads,
+    StaleWrite,
+    Store,
+    StoreUnavailable,
+    Transaction,
+    TwoQuestions,
+)
 from tests.store.conftest import House, Place, furnish
 from tests.store.rows import ALL, NOW, attempt, claimed, done, ended, execution, ids, insert, keep, started, task
 
@@ -207,6 +215,34 @@ async def test_one_stale_row_of_many_keeps_none(store: Store, house: House) -> N
         await store.write(lambda t: t.update_job_executions([(row, started(row)) for row in rows]))
     found = await store.read(lambda reads: reads.job_executions_of_account(house.account.id, ALL))
     assert [row.status for row in reversed(found)] == ["PENDING", "PENDING", "PENDING", "RUNNING", "PENDING"]
+
+
+async def test_one_thing_can_be_asked_and_two_need_a_state_to_be_asked_of(store: Store, house: House) -> None:
+    run = execution(house.job)
+    await keep(store, run)
+    assert await store.ask(lambda reads: reads.job_execution(house.account.id, run.id)) == run
+    assert await store.ask(lambda reads: reads.job_execution(house.account.id, house.job.id)) is None
+    await store.write(lambda t: t.update_job_executions([(run, started(run))]))
+    assert await store.ask(lambda reads: reads.job_executions_of_account(house.account.id, ALL)) == [started(run)]
+
+    async def two(reads: Reads) -> None:
+        for _ in range(2):
+            await reads.job_execution(house.account.id, run.id)
+
+    with pytest.raises(TwoQuestions):
+        await store.ask(two)
+    await store.read(two)
+
+
+async def test_what_goes_wrong_with_a_question_is_no_harm_to_the_next(store: Store, house: House) -> None:
+    async def mistaken(reads: Reads) -> None:
+        await reads.job_execution(house.account.id, house.job.id)
+        raise ZeroDivisionError
+
+    for _ in range(20):
+        with pytest.raises(ZeroDivisionError):
+            await store.ask(mistaken)
+    assert await store.ask(lambda reads: reads.default_pipeline(house.account.id)) == house.pipeline
 
 
 async def test_no_rows_are_no_change(store: Store, house: House) -> None:

@@ -78,14 +78,14 @@ class Catalog:
 
     async def task(self, account_id: str, id: str) -> TaskRecord:
         """A task; NotFound when there is none."""
-        return await self._store.read(lambda reads: task_of(reads, account_id, id))
+        return await self._store.ask(lambda reads: task_of(reads, account_id, id))
 
     async def tasks(self, account_id: str, part: Part, key: str | None = None) -> list[TaskRecord]:
         """Tasks, newest first; the one with this key if it is given."""
         if key is not None:
             first = part.cursor is None and part.offset == 0
-            return await self._store.read(lambda reads: reads.tasks_by_key(account_id, [key])) if first else []
-        return await self._store.read(lambda reads: reads.tasks_of_account(account_id, part))
+            return await self._store.ask(lambda reads: reads.tasks_by_key(account_id, [key])) if first else []
+        return await self._store.ask(lambda reads: reads.tasks_of_account(account_id, part))
 
     async def update_task(self, account_id: str, id: str, definition: TaskDefinition) -> TaskRecord:
         """Replace the definition of a task.
@@ -251,11 +251,11 @@ class Catalog:
 
     async def pipeline(self, account_id: str, id: str) -> PipelineRecord:
         """A pipeline; NotFound when there is none."""
-        return await self._store.read(lambda reads: pipeline_of(reads, account_id, id))
+        return await self._store.ask(lambda reads: pipeline_of(reads, account_id, id))
 
     async def pipelines(self, account_id: str, part: Part) -> list[PipelineRecord]:
         """Pipelines, newest first."""
-        return await self._store.read(lambda reads: reads.pipelines_of_account(account_id, part))
+        return await self._store.ask(lambda reads: reads.pipelines_of_account(account_id, part))
 
     async def update_pipeline(self, account_id: str, id: str, definition: PipelineDefinition) -> PipelineRecord:
         """Change a pipeline; with more slots, what waits starts at once.

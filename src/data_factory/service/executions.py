@@ -162,20 +162,16 @@ class Executions:
         Raises:
             NotFound: there is none.
         """
-        execution = await self._store.read(lambda reads: reads.task_execution(account_id, id))
+        execution = await self._store.ask(lambda reads: reads.task_execution(account_id, id))
         if execution is None:
             raise NotFound(f"There is no task execution {id!r} in this account.")
         return execution
 
     async def job_executions(self, account_id: str, part: Part, job_id: str | None = None) -> list[JobExecutionRecord]:
         """Job executions, newest first; those of one job if it is given."""
-
-        async def work(reads: Reads) -> list[JobExecutionRecord]:
-            if job_id is None:
-                return await reads.job_executions_of_account(account_id, part)
-            return await reads.job_executions_of_job(account_id, job_id, part)
-
-        return await self._store.read(work)
+        if job_id is None:
+            return await self._store.ask(lambda reads: reads.job_executions_of_account(account_id, part))
+        return await self._store.ask(lambda reads: reads.job_executions_of_job(account_id, job_id, part))
 
     async def task_executions(self, account_id: str, id: str, part: Part) -> list[TaskExecutionRecord]:
         """The task executions of a job execution, oldest first.
@@ -191,7 +187,7 @@ class Executions:
         return await self._store.read(work)
 
     async def _job_execution(self, account_id: str, id: str) -> JobExecutionRecord:
-        return await self._store.read(lambda reads: _job_execution_of(reads, account_id, id))
+        return await self._store.ask(lambda reads: _job_execution_of(reads, account_id, id))
 
 
 async def _job_execution_of(reads: Reads, account_id: str, id: str) -> JobExecutionRecord:

@@ -87,7 +87,7 @@ class Files:
 
     async def file(self, account_id: str, id: str) -> FileRecord:
         """A file; NotFound when there is none."""
-        return await self._store.read(lambda reads: _file_of(reads, account_id, id))
+        return await self._store.ask(lambda reads: _file_of(reads, account_id, id))
 
     async def open(self, account_id: str, id: str) -> tuple[FileRecord, Blob]:
         """A file, and its content; whoever asks closes it.
@@ -101,11 +101,11 @@ class Files:
 
     async def files(self, account_id: str, part: Part) -> list[FileRecord]:
         """Files, newest first."""
-        return await self._store.read(lambda reads: reads.files_of_account(account_id, part))
+        return await self._store.ask(lambda reads: reads.files_of_account(account_id, part))
 
     async def known(self, account_id: str, ids: set[str]) -> dict[str, FileRecord]:
         """Those of these files that the account has."""
-        found = await self._store.read(lambda reads: reads.files_by_id(account_id, ids))
+        found = await self._store.ask(lambda reads: reads.files_by_id(account_id, ids))
         return {file.id: file for file in found}
 
     async def delete(self, account_id: str, id: str) -> FileRecord:

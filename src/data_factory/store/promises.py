@@ -70,6 +70,10 @@ class UnusableSchema(Exception):
     """This version of Data Factory cannot work on the schema of the data as it is; the message says what to do."""
 
 
+class TwoQuestions(Exception):
+    """Two answers that may not be of the same moment: a mistake of ours."""
+
+
 class Slice(Protocol):
     """A part of a list: what comes after `cursor` (an id), without the first `offset`, at most `limit`.
 
@@ -394,6 +398,15 @@ class Store(Protocol):
 
         Raises:
             StoreUnavailable: nothing can be read at the moment.
+        """
+        ...
+
+    async def ask(self, question: Callable[[Reads], Awaitable[T]]) -> T:
+        """Ask one thing, by a single verb that is a single statement: it takes no transaction to answer it.
+
+        Raises:
+            StoreUnavailable: nothing can be read at the moment.
+            TwoQuestions: more was asked, which needs `read`.
         """
         ...
 

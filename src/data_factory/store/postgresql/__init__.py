@@ -24,6 +24,7 @@ from data_factory.store.promises import (
     Reads,
     StoreUnavailable,
     Transaction,
+    TwoQuestions,
     WriteUnderWay,
 )
 
@@ -73,7 +74,12 @@ class PostgresqlStore:
     async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:
         """Run `work` on one snapshot."""
         self._refuse_if_closed()
-        return await asyncio.shield(self._begun(self._read(work)))
+        return await asyncio.shield(self._begun(self._read(self._read_once, work)))
+
+    async def ask(self, question: Callable[[Reads], Awaitable[T]]) -> T:
+        """Ask with a single statement, which is a transaction by itself."""
+        self._refuse_if_closed()
+        return await asyncio.shield(self._begun(self._read(self._ask_once, question)))
 
     def wall_ns(self) -> int:
         """The time of the database: the clocks of those who work on it may differ."""
@@ -184,12 +190,16 @@ class PostgresqlStore:
 
     # -- reading
 
-    async def _read(self, work: Callable[[Reads], Awaitable[T]]) -> T:
+    async def _read(
+        self,
+        once: Callable[[Callable[[Reads], Awaitable[T]], float], Awaitable[T]],
+        work: Callable[[Reads], Awaitable[T]],
+    ) -> T:
         deadline = self._deadline()
         with in_our_words():
             for left in reversed(range(ATTEMPTS)):
                 try:
-                    return await self._read_once(work, deadline)
+                    return await once(work, deadline)
                 except Exception as error:
                     if not left or not may_pass(error):
                         raise
@@ -206,6 +216,19 @@ class PostgresqlStore:
                 await self._give_up(connection, error)
                 raise
         return result
+
+    async def _ask_once(self, question: Callable[[Reads], Awaitable[T]], deadline: float) -> T:
+        async with self._connection(deadline) as connection:
+            reads = PostgresqlReads(connection)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    answer = await question(reads)
+            except BaseException as error:
+                self._let_go(connection, error)
+                raise
+        if reads.statements_run > 1:
+            raise TwoQuestions
+        return answer
 
     # -- connections
 
@@ -226,18 +249,24 @@ class PostgresqlStore:
             self._connections.give_back(connection)
 
     async def _give_up(self, connection: Connection, error: BaseException) -> None:
-        """Nothing of this transaction. Where even that cannot be said, the connection is cut, which comes to the same:
-        a database that is silent is not to be waited for, nor to be trusted on other connections."""
-        if isinstance(error, TimeoutError):
-            self._doubt()
+        """Nothing of this transaction. Where even that cannot be said, the connection is cut, which comes to the
+        same."""
+        if self._let_go(connection, error):
+            return
         try:
-            if is_lost(error) or isinstance(error, asyncio.CancelledError):
-                connection.terminate()
-            else:
-                async with asyncio.timeout(self.patience):
-                    await connection.execute("ROLLBACK")
+            async with asyncio.timeout(self.patience):
+                await connection.execute("ROLLBACK")
         except GONE_WRONG:
             connection.terminate()
+
+    def _let_go(self, connection: Connection, error: BaseException) -> bool:
+        """Cut a connection if after this error it is not to be used any more, and whether it is so: a database that is
+        silent is not to be waited for, nor to be trusted on other connections."""
+        if isinstance(error, TimeoutError):
+            self._doubt()
+        if lost := is_lost(error) or isinstance(error, asyncio.CancelledError):
+            connection.terminate()
+        return lost
 
     def _doubt(self) -> None:
         self._connections.doubt()

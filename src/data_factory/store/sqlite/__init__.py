@@ -12,7 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from data_factory.store.promises import PATIENCE_S, Member, Reads, StoreUnavailable, Transaction, WriteUnderWay
+from data_factory.store.promises import (
+    PATIENCE_S,
+    Member,
+    Reads,
+    StoreUnavailable,
+    Transaction,
+    TwoQuestions,
+    WriteUnderWay,
+)
 from data_factory.store.sqlite.database import FILE_NAME, connect, connect_reader
 from data_factory.store.sqlite.failures import meaning_of
 from data_factory.store.sqlite.transaction import SqliteTransaction, run_now
@@ -118,12 +126,11 @@ class SqliteStore:
 
     async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:
         """Run `work` on a reader's connection; it sees the last commit."""
-        self._refuse_if_closed()
-        try:
-            async with asyncio.timeout(self.patience):
-                return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_now, work)
-        except TimeoutError as error:
-            raise StoreUnavailable from error
+        return await self._in_reader(self._read_now, work)
+
+    async def ask(self, question: Callable[[Reads], Awaitable[T]]) -> T:
+        """Ask on a reader's connection; it sees the last commit."""
+        return await self._in_reader(self._ask_now, question)
 
     async def close(self) -> None:
         """Let the work in hand end, and close every connection."""
@@ -139,6 +146,16 @@ class SqliteStore:
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise StoreUnavailable("The store is closed.")
+
+    async def _in_reader(
+        self, run: Callable[[Callable[[Reads], Awaitable[T]]], T], work: Callable[[Reads], Awaitable[T]]
+    ) -> T:
+        self._refuse_if_closed()
+        try:
+            async with asyncio.timeout(self.patience):
+                return await asyncio.get_running_loop().run_in_executor(self._readers, run, work)
+        except TimeoutError as error:
+            raise StoreUnavailable from error
 
     def _write_all(self) -> None:
         while (order := self._work.get()) is not None:
@@ -175,6 +192,18 @@ class SqliteStore:
                     connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise meaning_of(error) from error
+
+    def _ask_now(self, question: Callable[[Reads], Awaitable[T]]) -> T:
+        try:
+            self._reader_connection()
+            asked: SqliteTransaction = self._reader.transaction
+            before = asked.statements_run
+            answer = run_now(question(asked))
+        except sqlite3.Error as error:
+            raise meaning_of(error) from error
+        if asked.statements_run > before + 1:
+            raise TwoQuestions
+        return answer
 
     def _reader_connection(self) -> sqlite3.Connection:
         """The connection of this reader's thread."""
