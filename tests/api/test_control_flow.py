@@ -57,16 +57,53 @@ def test_a_job_with_all_of_it_runs(factory: Factory) -> None:
     assert (held["taskReferenceName"], held["jobExecutionId"]) == ("never", small["id"])
 
 
+def test_branches_run_side_by_side_on_several_workers_and_are_joined(factory: Factory) -> None:
+    work = factory.task()
+    fork = flow("FORK_JOIN", "fork", forkTasks=[[step(work, "a")], [step(work, "b")], [step(work, "c")]], maxParallel=2)
+    join = flow("JOIN", "join", joinOn=["a", "b", "c"])
+    run = factory.launch(factory.job(fork, join, outputParameters={"all": "${join.output}"}))
+    held = {one["taskReferenceName"]: one for one in factory.claim(work, limit=5)}
+    assert held.keys() == {"a", "b"}
+    why = told(factory.api.get(f"/job_executions/{run['id']}/why"))["reasons"]
+    assert {one["code"]: one["taskReferenceName"] for one in why}["waiting_for_branches"] == "join"
+    messages = [one["message"] for one in why]
+    assert "The JOIN 'join' waits for its branches: 0 of 3 branches have ended, 2 are under way." in messages
+    told(factory.report(held["b"], output={"n": 2}))
+    [last] = factory.claim(work, limit=5)
+    for one, n in ((last, 3), (held["a"], 1)):
+        told(factory.report(one, output={"n": n}))
+    ended = factory.run(run)
+    assert (ended["status"], ended["output"]) == (
+        "COMPLETED",
+        {"all": {name: {"n": n} for name, n in zip("abc", (1, 2, 3), strict=True)}},
+    )
+
+
+def test_a_branch_that_fails_stops_the_others_and_their_workers_are_told(factory: Factory) -> None:
+    work = factory.task()
+    fork = flow("FORK_JOIN", "fork", forkTasks=[[step(work, "a")], [step(work, "b")]])
+    run = factory.launch(factory.job(fork, flow("JOIN", "join")))
+    first, second = factory.claim(work, limit=2)
+    told(factory.report(first, "FAILED", output={"message": "no more"}))
+    refused(factory.report(second, "IN_PROGRESS"), 409, "task_execution_canceled")
+    ended = factory.run(run)
+    assert (ended["status"], ended["failure"]["taskReferenceName"]) == ("FAILED", "a")
+
+
 def test_a_job_with_control_flow_is_shown_as_it_was_published(factory: Factory) -> None:
     work = factory.task()
     loop = flow("DO_WHILE", "loop", loopCondition="false", loopOver=[step(work, "body", inputParameters={"x": 1})])
     switch = flow("SWITCH", "way", expression="1", decisionCases={"1": [loop]})
-    answer = factory.api.post("/jobs", json={"key": new_key(), "tasks": [switch]})
+    fork = flow("FORK_JOIN", "fork", forkTasks=[[step(work, "a")], [step(work, "b")]], maxParallel=1)
+    given = [switch, fork, flow("JOIN", "join", joinOn=["a", "b"])]
+    answer = factory.api.post("/jobs", json={"key": new_key(), "tasks": given})
     job = made(answer)
     assert decoded(answer, Job).tasks[0].type == "SWITCH"
     shown = job["tasks"][0]["decisionCases"]["1"][0]
     assert (shown["loopCondition"], shown["loopOver"][0]["input"]) == ("false", {"x": 1})
     assert "loopOver" not in job["tasks"][0]
+    assert [[one["taskReferenceName"] for one in branch] for branch in job["tasks"][1]["forkTasks"]] == [["a"], ["b"]]
+    assert (job["tasks"][1]["maxParallel"], job["tasks"][2]["joinOn"]) == (1, ["a", "b"])
     assert made(factory.api.put(f"/jobs/{job['id']}", json=job))["tasks"] == job["tasks"]
 
 
@@ -84,6 +121,15 @@ def test_every_error_has_its_path_however_deep(factory: Factory) -> None:
         "tasks[1].decisionCases.Y[0].loopOver[1].inputParameters.x",
     }
     assert paths_of(refused(factory.api.post("/jobs", json=given), 400, "invalid")) == paths
+    fork = flow("FORK_JOIN", "fork", forkTasks=[[step({"key": "gone"}, "c")]], maxParallel=0)
+    assert paths_of(refused(factory.api.post("/jobs", json={"key": new_key(), "tasks": [fork]}), 400, "invalid")) == {
+        "tasks[0].maxParallel"
+    }, "of a fork that does not fit it is not known what is in it"
+    fork["maxParallel"] = 1
+    assert paths_of(refused(factory.api.post("/jobs", json={"key": new_key(), "tasks": [fork]}), 400, "invalid")) == {
+        "tasks[0]",
+        "tasks[0].forkTasks[0][0].name",
+    }
     inner.append({"taskReferenceName": "a", "loopOver": 7})
     more = {f"tasks[1].decisionCases.Y[0].loopOver[2].{field}" for field in ("name", "taskReferenceName", "loopOver")}
     paths.remove("tasks[1].decisionCases.Y[0].loopOver[1].inputParameters.x")  # it may be in what is not known

@@ -100,6 +100,30 @@ def test_going_round_costs_the_same_in_the_10th_and_in_the_200th_iteration_of_a_
     assert shop.executions()[0].output == '{"last":2}'
 
 
+def test_a_branch_costs_the_same_when_it_is_the_first_and_when_it_is_the_last_to_end(shop: Workshop) -> None:
+    work = shop.task()
+    branches = [[step(f"t{number}", work)] for number in range(TASKS)]
+    fork: dict[str, Any] = {"name": "fork", "taskReferenceName": "fork", "type": "FORK_JOIN", "forkTasks": branches}
+    join: dict[str, Any] = {"name": "join", "taskReferenceName": "join", "type": "JOIN"}
+    meter = Meter(shop)
+    shop.do(shop.launch(shop.job(fork, join, outputParameters={})))
+    begins = []
+    while any(row.timer_at is not None for row in shop.task_executions()):
+        begins.append(meter.of(lambda: shop.do(FireTimers())))
+    assert len(begins) >= TASKS // 100 - 1, "they begin some at a time"
+    assert {cost.statements for cost in begins} == {begins[0].statements}
+
+    def advance() -> None:
+        (held,) = shop.do(shop.claim(work))
+        shop.do(shop.report(held, output={"v": 1}))
+
+    costs = [meter.of(advance) for _ in range(TASKS - 1)]
+    assert {cost.statements for cost in costs} == {costs[0].statements}
+    assert costs[-1].work <= costs[9].work + 3, "some hundred steps more: indexes are deeper, and that is all"
+    advance()
+    assert shop.statuses() == ["COMPLETED"]
+
+
 def test_a_loop_without_work_takes_turns_with_everybody_else(shop: Workshop) -> None:
     """Its batches are short, and what they cost does not grow."""
     turn: dict[str, Any] = {"name": "turn", "taskReferenceName": "turn", "type": "DECISION", "caseValueParam": "v"}

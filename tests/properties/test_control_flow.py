@@ -1,12 +1,12 @@
 """Random jobs with every construct of control flow, on a real store, against a plain interpreter of such jobs.
 
-The interpreter walks the tree of the job as one would by hand. It knows nothing of paths, rows or batches: only what a
-worker says of each task that it comes to.
+The interpreter walks the tree of the job as one would by hand, all branches of a fork side by side. It knows nothing of
+paths, rows or batches: only what a worker says of each task that it comes to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.json import decode
 
+from data_factory.engine.graph import reference_of
+from data_factory.model.records import TaskExecutionRecord, TaskRecord
 from data_factory.service.commands import FireTimers
 from data_factory.service.graphs import Graphs
 from tests.workshop import Workshop, workshop
@@ -23,17 +25,8 @@ Tree = list[dict[str, Any]]
 
 Verdict = tuple[Literal["COMPLETED", "FAILED"], int]
 
-
-@dataclass
-class Says:
-    """What workers say, task after task; then that everything is done."""
-
-    verdicts: list[Verdict]
-    asked: int = 0
-
-    def next(self) -> Verdict:
-        self.asked += 1
-        return self.verdicts[self.asked - 1] if self.asked <= len(self.verdicts) else ("COMPLETED", self.asked % 4)
+Walk = Generator[None, tuple[str, Verdict], None]
+"""A part of a job that goes on with what is said of one of its tasks: the name of the task, and the verdict."""
 
 
 # -- the jobs
@@ -55,7 +48,7 @@ def trees(draw: st.DrawFn) -> Tree:
 
 def _sequence(draw: st.DrawFn, names: Iterator[str], before: list[str], depth: int) -> tuple[Tree, list[str]]:
     """Tasks that run one after the other, and the names that may be read after them."""
-    kinds = ["work", "work", "work", "switch", "switch", "loop", "loop", "terminate"] if depth < 2 else ["work"]
+    kinds = ["work", "work", "work", "switch", "switch", "loop", "fork", "fork", "terminate"] if depth < 2 else ["work"]
     tree: Tree = []
     for _ in range(draw(st.integers(1, 3))):
         kind = draw(st.sampled_from(kinds))
@@ -84,6 +77,15 @@ def _sequence(draw: st.DrawFn, names: Iterator[str], before: list[str], depth: i
                 times = draw(st.integers(1, 3))
                 task |= {"type": "DO_WHILE", "inputParameters": {"v": last}}
                 task["loopCondition"] = f"$.{name}.iteration < {times} && $.v !== 3"
+            case "fork":
+                branches = [_sequence(draw, names, before, depth + 1) for _ in range(draw(st.integers(1, 3)))]
+                task |= {"type": "FORK_JOIN", "forkTasks": [inner for inner, _ in branches]}
+                if draw(st.booleans()):
+                    task["maxParallel"] = draw(st.integers(1, 2))
+                before = list(dict.fromkeys([*before, *(one for _, after in branches for one in after)]))
+                tree.append(task)
+                task = {"name": "join", "taskReferenceName": next(names), "type": "JOIN"}
+                task["optional"] = draw(st.sampled_from([False, False, True]))
             case "terminate":
                 status = draw(st.sampled_from(["COMPLETED", "FAILED"]))
                 parameters = {"terminationStatus": status, "outputParameters": reads}
@@ -114,49 +116,101 @@ class Failed(Exception):
 
 @dataclass
 class Interpreter:
-    """A job as it should run. `outputs` are the latest of each task; `given` is what workers were given, in order."""
+    """A job as it should run.
+
+    `outputs` are the latest of each task, `waiting` what workers are given of the tasks that wait for them. `gives` is
+    the status in which the job has ended, with its output.
+    """
 
     input: dict[str, Any]
-    says: Says
-    given: list[dict[str, Any]] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    waiting: dict[str, Any] = field(default_factory=dict)
     last: Any = None
+    gives: tuple[str, Any] | None = None
 
-    def run(self, tree: Tree, output: dict[str, Any] | None) -> tuple[str, Any]:
-        """The status in which the job ends, and what it gives."""
+    def run(self, tree: Tree, output: dict[str, Any] | None) -> Walk:
         status = "COMPLETED"
         try:
-            self.sequence(tree)
+            yield from self.sequence(tree)
         except Failed as failed:
             status, self.last = "FAILED", failed.output
         except Ended as ended:
-            return ended.status, ended.output
-        return status, self.last if output is None else self.value(output)
+            self.gives = ended.status, ended.output
+            return
+        self.gives = status, self.last if output is None else self.value(output)
 
-    def sequence(self, tree: Tree) -> None:
-        for task in tree:
+    def sequence(self, tree: Tree) -> Walk:
+        for place, task in enumerate(tree):
             match task.get("type"):
                 case "SWITCH" | "DECISION":
-                    self.sequence(self.way(task))
+                    yield from self.sequence(self.way(task))
                 case "DO_WHILE":
                     try:
-                        self.loop(task)
+                        yield from self.loop(task)
                     except Failed:
+                        self.cancel(task["loopOver"])
                         if not task["optional"]:
                             raise
+                    self.last = self.outputs[task["taskReferenceName"]]
+                case "FORK_JOIN":
+                    self.outputs[task["taskReferenceName"]] = {}
+                    yield from self.fork(task, tree[place + 1])
+                case "JOIN":
                     self.last = self.outputs[task["taskReferenceName"]]
                 case "TERMINATE":
                     given = self.value(task["inputParameters"])
                     raise Ended(given["terminationStatus"], given["outputParameters"])
                 case _:
-                    self.work(task)
+                    yield from self.work(task)
 
-    def work(self, task: dict[str, Any]) -> None:
-        self.given.append(self.value(task["inputParameters"]))
-        status, v = self.says.next()
-        self.last = self.outputs[task["taskReferenceName"]] = {"v": v}
+    def work(self, task: dict[str, Any]) -> Walk:
+        name = task["taskReferenceName"]
+        self.waiting[name] = self.value(task["inputParameters"])
+        _, (status, v) = yield
+        del self.waiting[name]
+        self.last = self.outputs[name] = {"v": v}
         if status == "FAILED" and not task["optional"]:
             raise Failed({"v": v})
+
+    def fork(self, task: dict[str, Any], join: dict[str, Any]) -> Walk:
+        try:
+            yield from self.branches(task, join["taskReferenceName"])
+        except Failed:
+            for branch in task["forkTasks"]:
+                self.cancel(branch)
+            if not (task["optional"] or join["optional"]):
+                raise
+            self.outputs[join["taskReferenceName"]] = {}
+
+    def branches(self, task: dict[str, Any], join: str) -> Walk:
+        branches: list[Tree] = task["forkTasks"]
+        most = task.get("maxParallel", len(branches))
+        under_way: dict[int, Walk] = {}
+        begun = 0
+        while begun < len(branches) or under_way:
+            while begun < len(branches) and len(under_way) < most:
+                under_way[begun] = self.sequence(branches[begun])
+                begun += 1
+                self.count(join, branches, begun, under_way)
+                go_on(under_way, begun - 1, None)
+                self.count(join, branches, begun, under_way)
+            if under_way:
+                said = yield
+                (mine,) = (number for number in under_way if said[0] in names_in(branches[number]))
+                go_on(under_way, mine, said)
+                self.count(join, branches, begun, under_way)
+        gave = {
+            branch[-1]["taskReferenceName"]: self.outputs.get(branch[-1]["taskReferenceName"]) for branch in branches
+        }
+        self.outputs[join] = {name: output for name, output in gave.items() if output is not None}
+
+    def count(self, join: str, branches: list[Tree], begun: int, under_way: dict[int, Walk]) -> None:
+        self.outputs[join] = {"branches": len(branches), "begun": begun, "ended": begun - len(under_way)}
+
+    def cancel(self, tree: Tree) -> None:
+        for name in self.waiting.keys() & set(names_in(tree)):
+            del self.waiting[name]
+            self.outputs[name] = {}
 
     def way(self, task: dict[str, Any]) -> Tree:
         value = self.value(task["inputParameters"]["v"])
@@ -171,7 +225,7 @@ class Interpreter:
         cases: dict[str, Tree] = task["decisionCases"]
         return cases.get(case, task.get("defaultCase", []))
 
-    def loop(self, task: dict[str, Any]) -> None:
+    def loop(self, task: dict[str, Any]) -> Walk:
         name = task["taskReferenceName"]
         times = int(task["loopCondition"].split("<")[1].split("&&")[0])
         gave: dict[str, Any] = {}
@@ -179,7 +233,7 @@ class Interpreter:
             self.outputs[name] = {"iteration": iteration}
             for inside in names_in(task["loopOver"]):  # what does not run in an iteration has given nothing in it
                 self.outputs[inside] = None
-            self.sequence(task["loopOver"])
+            yield from self.sequence(task["loopOver"])
             mine = {one: self.outputs[one] for one in names_in(task["loopOver"], but_in_loops=True)}
             gave[str(iteration)] = {one: output for one, output in mine.items() if output is not None}
             if self.value(task["inputParameters"]["v"]) == 3:
@@ -198,40 +252,40 @@ class Interpreter:
         return written
 
 
+def go_on(walks: dict[int, Walk], number: int, said: tuple[str, Verdict] | None) -> None:
+    """Go on with one of these as far as possible; what is at its end is taken out."""
+    try:
+        if said is None:
+            next(walks[number])
+        else:
+            walks[number].send(said)
+    except StopIteration:
+        del walks[number]
+
+
 def names_in(tree: Tree, *, but_in_loops: bool = False) -> Iterator[str]:
     """The names of these tasks and of those in them."""
     for task in tree:
         yield task["taskReferenceName"]
         over = [] if but_in_loops else task.get("loopOver", [])
-        for inner in (*task.get("decisionCases", {}).values(), task.get("defaultCase", []), over):
+        ways: Iterable[Tree] = (*task.get("decisionCases", {}).values(), *task.get("forkTasks", []))
+        for inner in (*ways, task.get("defaultCase", []), over):
             yield from names_in(inner, but_in_loops=but_in_loops)
 
 
 # -- the platform
 
 
-def played(shop: Workshop, tree: Tree, input: dict[str, Any], output: Any, says: Says, *, forgets: bool) -> Any:
-    """What the platform makes of a job: its status, what it gives, what workers were given."""
-    work = shop.task("work")
-    job = shop.job(*tree, outputParameters=output)
-    shop.do(shop.launch(job, input))
-    given: list[Any] = []
-    for _ in range(1_000):
-        if shop.statuses() != ["RUNNING"]:
-            break
-        if forgets:  # as after a restart
-            shop.graphs = Graphs()
-        claimed = shop.do(shop.claim(work))
-        if not claimed:
-            shop.do(FireTimers())
-            continue
-        (held,) = claimed
-        given.append(decode(held.input))
-        status, v = says.next()
-        shop.do(shop.report(held, status, {"v": v}))
-    (execution,) = shop.executions()
-    assert all(row.ended_at is not None and row.timer_at is None for row in shop.task_executions())
-    return execution.status, decode(execution.output), given
+def settle(shop: Workshop) -> None:
+    """Control flow goes on as far as it can."""
+    while any(not row.task_id and row.timer_at is not None for row in shop.task_executions()):
+        shop.do(FireTimers())
+
+
+def waiting_at(shop: Workshop, work: TaskRecord) -> dict[str, TaskExecutionRecord]:
+    """What workers have in their hands, once they have taken all there is."""
+    shop.do(shop.claim(work, limit=1_000))
+    return {reference_of(row.path): row for row in shop.task_executions() if row.task_id and row.ended_at is None}
 
 
 verdicts = st.tuples(st.sampled_from(["COMPLETED", "COMPLETED", "COMPLETED", "FAILED"]), st.integers(0, 3))
@@ -241,15 +295,31 @@ verdicts = st.tuples(st.sampled_from(["COMPLETED", "COMPLETED", "COMPLETED", "FA
     tree=trees(),
     input=st.sampled_from([{}, {"v": 0}, {"v": 3}]),
     reads=st.none() | st.lists(st.integers(0, 30), max_size=3),
-    said=st.lists(verdicts, max_size=40),
+    said=st.lists(st.tuples(st.integers(0, 5), verdicts), max_size=40),
     forgets=st.booleans(),
 )
 def test_a_job_runs_as_one_would_by_hand(
-    tree: Tree, input: dict[str, Any], reads: list[int] | None, said: list[Any], forgets: bool
+    tree: Tree, input: dict[str, Any], reads: list[int] | None, said: list[tuple[int, Verdict]], forgets: bool
 ) -> None:
     names = list(names_in(tree))
     output = None if reads is None else {f"o{one}": "${%s.output.v}" % names[one % len(names)] for one in reads}
-    by_hand = Interpreter(input, Says(said))
-    status, gives = by_hand.run(tree, output)
+    by_hand = Interpreter(input)
+    walks = {0: by_hand.run(tree, output)}
     with workshop() as shop:
-        assert played(shop, tree, input, output, Says(said), forgets=forgets) == (status, gives, by_hand.given)
+        work = shop.task("work")
+        shop.do(shop.launch(shop.job(*tree, outputParameters=output), input))
+        settle(shop)
+        go_on(walks, 0, None)
+        while by_hand.gives is None:
+            held = waiting_at(shop, work)
+            assert {name: decode(row.input) for name, row in held.items()} == by_hand.waiting
+            which, (status, v) = said.pop() if said else (0, ("COMPLETED", len(held) % 4))
+            name = sorted(held)[which % len(held)]
+            if forgets:  # as after a restart
+                shop.graphs = Graphs()
+            shop.do(shop.report(held[name], status, {"v": v}))
+            settle(shop)
+            go_on(walks, 0, (name, (status, v)))
+        (execution,) = shop.executions()
+        assert (execution.status, decode(execution.output)) == by_hand.gives
+        assert all(row.ended_at is not None and row.timer_at is None for row in shop.task_executions())

@@ -53,10 +53,11 @@ def control(
     cases: dict[str, list[StepInStory]] | None = None,
     default: list[StepInStory] | None = None,
     over: list[StepInStory] | None = None,
+    branches: list[list[StepInStory]] | None = None,
     **fields: Any,
 ) -> StepInStory:
     """A step of control flow, and the steps in it."""
-    inner = [*chain(*(cases or {}).values()), *(default or ()), *(over or ())]
+    inner = [*chain(*(cases or {}).values()), *(default or ()), *(over or ()), *chain(*(branches or ()))]
     task = JobTask(
         name=type,
         task_reference_name=reference,
@@ -66,6 +67,7 @@ def control(
         decision_cases=UNSET if cases is None else {case: _tasks(steps) for case, steps in cases.items()},
         default_case=UNSET if default is None else _tasks(default),
         loop_over=UNSET if over is None else _tasks(over),
+        fork_tasks=UNSET if branches is None else tuple(map(_tasks, branches)),
         **fields,
     )
     return StepInStory(task, [definition for one in inner for definition in one.definitions])
@@ -102,8 +104,8 @@ class Story:
     def start(self) -> None:
         self._decide(decider.start)
 
-    def claim(self, lease_seconds: int | None = None) -> TaskExecutionRecord:
-        current = self.current
+    def claim(self, lease_seconds: int | None = None, at: str | None = None) -> TaskExecutionRecord:
+        current = self.current if at is None else self.at(at)
         lease_ms = None if lease_seconds is None else lease_seconds * 1000
         held = lease.claim(current, self.tasks[current.task_id], self._new_id(), self.now, lease_ms=lease_ms)
         self.rows[held.id] = held
@@ -115,20 +117,22 @@ class Story:
     def hand_back(self) -> None:
         self.rows[self.current.id] = lease.hand_back(self.current, self.tasks[self.current.task_id], self.now)
 
-    def complete(self, output: dict[str, Any] | None = None) -> None:
-        self.complete_with(self.current, _json(output or {}))
+    def complete(self, output: dict[str, Any] | None = None, at: str | None = None) -> None:
+        self.complete_with(self.current if at is None else self.at(at), _json(output or {}))
 
     def complete_with(self, held: TaskExecutionRecord, output: str) -> None:
         self._decide(decider.complete, held, output, foreseen=self._foreseen(held, may_fail=False))
 
-    def fail(self, output: dict[str, Any] | None = None, status: TaskExecutionStatus = "FAILED") -> None:
-        held = self.current
+    def fail(
+        self, output: dict[str, Any] | None = None, status: TaskExecutionStatus = "FAILED", at: str | None = None
+    ) -> None:
+        held = self.current if at is None else self.at(at)
         self._decide(decider.fail, held, status, _json(output or {}), foreseen=self._foreseen(held, may_fail=True))
 
-    def work(self, output: dict[str, Any] | None = None) -> None:
+    def work(self, output: dict[str, Any] | None = None, at: str | None = None) -> None:
         """Claim and complete."""
-        self.claim()
-        self.complete(output)
+        self.claim(at=at)
+        self.complete(output, at)
 
     def wait(self, seconds: float) -> None:
         """Time passes, and what came due in it is done at its end."""

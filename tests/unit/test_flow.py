@@ -21,6 +21,9 @@ FIELDS: Json = {
     "defaultCase": [],
     "loopCondition": "false",
     "loopOver": [task("inner")],
+    "forkTasks": [[task("one")], [task("two")]],
+    "maxParallel": 1,
+    "joinOn": ["one", "two"],
 }
 
 
@@ -45,7 +48,8 @@ def test_with_what_it_must_have_it_is_published(type: str) -> None:
 def test_what_is_missing_is_told(type: str, field: str) -> None:
     given = flow(type)
     del given[field]
-    assert errors_of(given) == {f"tasks[0].{field}": f"is required for a {type}"}
+    rest = [flow("JOIN", "join", inputParameters={})] if type == "FORK_JOIN" else []
+    assert errors_of(given, *rest) == {f"tasks[0].{field}": f"is required for a {type}"}
 
 
 @pytest.mark.parametrize("type", REQUIRED)
@@ -103,6 +107,49 @@ def test_a_parameter_that_decides_must_be_in_the_input() -> None:
         "tasks[0].expression": "'w' is not a name in inputParameters",
         "tasks[1].caseValueParam": "'w' is not a name in inputParameters",
     }
+
+
+def fork(*branches: list[Json], **fields: Any) -> tuple[Json, Json]:
+    """A fork and its JOIN."""
+    return flow("FORK_JOIN", forkTasks=list(branches)), flow("JOIN", "join", inputParameters={}, **fields)
+
+
+@pytest.mark.parametrize("names", [{}, {"joinOn": []}, {"joinOn": ["b", "c"]}])
+def test_a_fork_has_a_join_that_may_name_the_last_task_of_each_branch(names: Json) -> None:
+    definition, _ = check(*fork([task("a"), task("b")], [task("c")], **names))
+    assert definition.tasks[0].fork_tasks
+    assert [len(branch) for branch in definition.tasks[0].fork_tasks] == [2, 1]
+
+
+@pytest.mark.parametrize("names", [["a", "c"], ["b"], ["b", "c", "x"]])
+def test_a_join_cannot_wait_for_anything_else(names: list[str]) -> None:
+    wrong = errors_of(*fork([task("a"), task("b")], [task("c")], joinOn=names))
+    assert wrong == {"tasks[1].joinOn": "names the last task of each branch: b, c"}
+
+
+def test_a_fork_and_its_join_stand_together() -> None:
+    first, last = fork([task("a")])
+    assert errors_of(first, task("between"), last) == {
+        "tasks[0]": "a FORK_JOIN is followed by its JOIN",
+        "tasks[2]": "a JOIN comes right after a FORK_JOIN",
+    }
+    assert errors_of(first) == {"tasks[0]": "a FORK_JOIN is followed by its JOIN"}
+    assert errors_of(last) == {"tasks[0]": "a JOIN comes right after a FORK_JOIN"}
+
+
+def test_a_fork_has_branches_with_tasks_and_a_join_is_given_nothing() -> None:
+    assert errors_of(*fork()) == {"tasks[0].forkTasks": "needs a branch"}
+    assert errors_of(*fork([task("a")], [])) == {"tasks[0].forkTasks[1]": "needs a task"}
+    first, last = fork([task("a")])
+    assert errors_of(first, {**last, "inputParameters": {"x": 1}}) == {
+        "tasks[1].inputParameters": "a JOIN is given nothing"
+    }
+
+
+def test_a_branch_cannot_read_another_but_what_follows_the_join_reads_all() -> None:
+    reads = {"inputParameters": {"x": "${a.output} ${b.output}"}}
+    wrong = errors_of(*fork([task("a")], [task("b", inputParameters={"x": "${a.output}"})]), task("after", **reads))
+    assert wrong == {"tasks[0].forkTasks[1][0].inputParameters.x": "${a.output} names 'a', which is no task before it"}
 
 
 def test_a_loop_without_tasks_is_refused() -> None:

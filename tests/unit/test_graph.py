@@ -125,7 +125,7 @@ def seen(path: str, reference: str, **latest: int) -> str | None:
 def test_a_step_is_followed_in_its_own_iteration_and_the_last_one_leads_round() -> None:
     assert LOOPS.after("first[3]") == "inner[3]"
     assert LOOPS.after("last[3]") is None
-    assert (LOOPS.loop_around("deep[3,2]"), LOOPS.loop_around("inner[3]"), LOOPS.loop_around("after")) == (
+    assert (LOOPS.around("deep[3,2]"), LOOPS.around("inner[3]"), LOOPS.around("after")) == (
         "inner[3]",
         "outer",
         None,

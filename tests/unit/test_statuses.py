@@ -24,7 +24,10 @@ BEGIN = END = "[*]"
 Moves = Mapping[Any, frozenset[Any]]
 
 MOVES: dict[str, Moves] = {"Job execution": JOB_EXECUTION_MOVES, "Task execution": TASK_EXECUTION_MOVES}
-BEGINNINGS = {"Job execution": {"PENDING"}, "Task execution": {"SCHEDULED", "FAILED_WITH_TERMINAL_ERROR"}}
+BEGINNINGS = {
+    "Job execution": {"PENDING"},
+    "Task execution": {"SCHEDULED", "IN_PROGRESS", "FAILED_WITH_TERMINAL_ERROR"},
+}
 NEVER_BEGUN = {"Job execution": set[str](), "Task execution": {"SKIPPED"}}
 WORDS = {
     "Job": get_args(status.JobStatus),

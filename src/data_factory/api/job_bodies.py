@@ -21,8 +21,11 @@ _FLOW: Final = {
     "decisionCases": "decision_cases",
     "defaultCase": "default_case",
     "loopOver": "loop_over",
+    "forkTasks": "fork_tasks",
+    "maxParallel": "max_parallel",
+    "joinOn": "join_on",
 }
-_INNER: Final = frozenset({"decisionCases", "defaultCase", "loopOver"})
+_INNER: Final = frozenset({"decisionCases", "defaultCase", "loopOver", "forkTasks"})
 
 
 def what_fits_of_a_job(value: Any) -> JobBody:
@@ -54,6 +57,8 @@ def _what_fits_of_a_task(sent: Any) -> JobTaskBody:
     for name, field in (("defaultCase", "default_case"), ("loopOver", "loop_over")):
         if name in sent:
             fitting[field] = _what_fits_of_tasks(sent[name])
+    if isinstance(branches := sent.get("forkTasks"), list):
+        fitting["fork_tasks"] = tuple(map(_what_fits_of_tasks, branches))
     if any(name in sent and field not in fitting for name, field in _FLOW.items()):
         fitting = {name: value for name, value in fitting.items() if name not in _FLOW.values()} | {"name": ""}
         if _INNER & sent.keys():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
@@ -18,6 +19,8 @@ REQUIRED: Final[dict[TaskType, tuple[str, ...]]] = {
     "SWITCH": ("expression", "decisionCases"),
     "DECISION": ("caseValueParam", "decisionCases"),
     "DO_WHILE": ("loopCondition", "loopOver"),
+    "FORK_JOIN": ("forkTasks",),
+    "JOIN": (),
     "TERMINATE": (),
     "WAIT": (),
 }
@@ -28,6 +31,8 @@ OPTIONAL: Final[dict[TaskType, tuple[str, ...]]] = {
     "SWITCH": ("evaluatorType", "defaultCase"),
     "DECISION": ("defaultCase",),
     "DO_WHILE": (),
+    "FORK_JOIN": ("maxParallel",),
+    "JOIN": ("joinOn",),
     "TERMINATE": (),
     "WAIT": (),
 }
@@ -53,6 +58,9 @@ def flow_errors(task: JobTaskBody, path: str) -> Iterator[FieldError]:
         "defaultCase": task.default_case,
         "loopCondition": task.loop_condition,
         "loopOver": task.loop_over,
+        "forkTasks": task.fork_tasks,
+        "maxParallel": task.max_parallel,
+        "joinOn": task.join_on,
     }
     present = {field for field, value in given.items() if value is not UNSET}
     for field in REQUIRED[task.type]:
@@ -72,10 +80,46 @@ def flow_errors(task: JobTaskBody, path: str) -> Iterator[FieldError]:
             yield from _script_errors(task.loop_condition, f"{path}.loopCondition")
             if task.loop_over == ():
                 yield FieldError(f"{path}.loopOver", "needs a task")
+        case "FORK_JOIN":
+            yield from _fork_errors(task, path)
+        case "JOIN" if _input_of(task):
+            yield FieldError(f"{path}.{_spelling_of(task)}", "a JOIN is given nothing")
         case "TERMINATE":
             yield from _termination_errors(task, path)
         case "WAIT":
             yield from _wait_errors(task, path)
+
+
+def join_errors(tasks: Sequence[JobTaskBody], where: str) -> Iterator[FieldError]:
+    """What is wrong with the forks and JOINs among tasks that run one after the other: each fork has its JOIN.
+
+    Of a task without a name it is not known what it is (see `publication.job_errors`).
+    """
+    for index, (before, task) in enumerate(pairwise((None, *tasks, None))):
+        if any(one is not None and not one.name for one in (before, task)):
+            continue
+        if before is not None and before.type == "FORK_JOIN" and (task is None or task.type != "JOIN"):
+            yield FieldError(f"{where}[{index - 1}]", "a FORK_JOIN is followed by its JOIN")
+        if task is None or task.type != "JOIN":
+            continue
+        if before is None or before.type != "FORK_JOIN":
+            yield FieldError(f"{where}[{index}]", "a JOIN comes right after a FORK_JOIN")
+        elif before.fork_tasks and task.join_on:
+            last = {branch[-1].task_reference_name for branch in before.fork_tasks if branch}
+            if "" not in last and set(task.join_on) != last:
+                yield FieldError(f"{where}[{index}].joinOn", f"names the last task of each branch: {_listed(last)}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _fork_errors(task: JobTaskBody, path: str) -> Iterator[FieldError]:
+    if task.fork_tasks == ():
+        yield FieldError(f"{path}.forkTasks", "needs a branch")
+    for index, branch in enumerate(task.fork_tasks or ()):
+        if not branch:
+            yield FieldError(f"{path}.forkTasks[{index}]", "needs a task")
 
 
 def _script_errors(source: str | UnsetType, path: str) -> Iterator[FieldError]:
@@ -91,23 +135,25 @@ def _parameter_errors(task: JobTaskBody, name: str | UnsetType, path: str) -> It
 def _termination_errors(task: JobTaskBody, path: str) -> Iterator[FieldError]:
     if either(task.is_optional, task.optional):
         yield FieldError(f"{path}.optional", "a TERMINATE cannot be optional")
-    spelling = "inputParameters" if task.input is UNSET else "input"
     status = _input_of(task).get("terminationStatus")
     is_expression = isinstance(status, str) and "${" in status
     if status not in ENDINGS and not is_expression:
-        yield FieldError(f"{path}.{spelling}.terminationStatus", f"expected one of {', '.join(ENDINGS)}")
+        yield FieldError(f"{path}.{_spelling_of(task)}.terminationStatus", f"expected one of {', '.join(ENDINGS)}")
 
 
 def _wait_errors(task: JobTaskBody, path: str) -> Iterator[FieldError]:
     """What can be known of a wait before it runs: how far away a time of the calendar is then, cannot."""
     given = _input_of(task)
-    spelling = "inputParameters" if task.input is UNSET else "input"
     if any(isinstance(value, str) and "${" in value for value in given.values()):
         return
     try:
         read_wait(given, now=0)
     except NotATime as error:
-        yield FieldError(f"{path}.{spelling}", str(error))
+        yield FieldError(f"{path}.{_spelling_of(task)}", str(error))
+
+
+def _spelling_of(task: JobTaskBody) -> str:
+    return "inputParameters" if task.input is UNSET else "input"
 
 
 def _input_of(task: JobTaskBody) -> dict[str, Any]:

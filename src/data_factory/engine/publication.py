@@ -10,7 +10,7 @@ from typing import Any, Final
 from msgspec import UNSET
 
 from data_factory.engine.expressions import ExpressionErrors, Mention, compile_template
-from data_factory.engine.flow import either, flow_errors
+from data_factory.engine.flow import either, flow_errors, join_errors
 from data_factory.engine.user_inputs import user_input_errors, user_inputs
 from data_factory.model.definitions import JobBody, JobDefinition, JobTask, JobTaskBody, all_tasks, sequences_in
 from data_factory.model.errors import FieldError, Invalid, cut, first_errors
@@ -67,6 +67,7 @@ def _sequence_errors(
 ) -> Iterator[FieldError]:
     """What is wrong with tasks that run one after the other. `before` are the references that they may name, to which
     theirs are added; `taken` are those that no other task may have."""
+    yield from join_errors(tasks, where)
     for index, task in enumerate(tasks):
         path = f"{where}[{index}]"
         yield from _name_errors(task, path, known)
@@ -121,6 +122,9 @@ def _tasks(tasks: Iterable[JobTaskBody]) -> tuple[JobTask, ...]:
             default_case=UNSET if task.default_case is UNSET else _tasks(task.default_case),
             loop_condition=task.loop_condition,
             loop_over=UNSET if task.loop_over is UNSET else _tasks(task.loop_over),
+            fork_tasks=UNSET if task.fork_tasks is UNSET else tuple(map(_tasks, task.fork_tasks)),
+            max_parallel=task.max_parallel,
+            join_on=task.join_on,
         )
         for task in tasks
     )

@@ -5,13 +5,26 @@ Nothing is kept before the walk is over: one that finds that it lacks something 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec.structs import replace
 
 from data_factory.engine.attempts import EMPTY, ended, make_ready, postponed, retried, scheduled, under_way
-from data_factory.engine.graph import END, Loop, Switch, Terminate, Wait, Work, beside, iterations_of, path_of
+from data_factory.engine.branches import MAX_BEGUN, Branches, branches_of, counted, gathered
+from data_factory.engine.graph import (
+    END,
+    Fork,
+    Join,
+    Loop,
+    Switch,
+    Terminate,
+    Wait,
+    Work,
+    beside,
+    iterations_of,
+    path_of,
+)
 from data_factory.engine.retry import retries_left
 from data_factory.engine.run import Needs, Outcome, Run
 from data_factory.engine.scope import TOO_LARGE, Scope, as_payload, collected, iteration_of
@@ -45,6 +58,8 @@ class Walk:
         self._execution = run.execution
         self._last = EMPTY
         self._steps_left = MAX_STEPS
+        self._branches_left = MAX_BEGUN
+        self._forking: list[str] = []
 
     @property
     def outcome(self) -> Outcome:
@@ -52,8 +67,8 @@ class Walk:
         return Outcome(self._execution, list(self._rows.values()))
 
     def go(self, path: str | None) -> Outcome:
-        """Enter the step at a path, if there is one, and all that follow it at once."""
-        while path is not None:
+        """Enter the step at a path, if there is one, and all that follow it at once, in each branch of a fork."""
+        while path is not None or (path := self._next_branch()) is not None:
             path = self._enter(path)
         return self.outcome
 
@@ -85,6 +100,12 @@ class Walk:
         match self._graph.step(row.path):
             case Switch() as switch:
                 return self._choose(switch, row)
+            case Fork():
+                return self._fork(row)
+            case Join():
+                self.put(under_way(row, row.output, self._now))
+                self._forking.append(row.path)
+                return None
             case Terminate():
                 return self._terminate(row)
             case Wait() if row.status == "SCHEDULED":
@@ -106,10 +127,11 @@ class Walk:
         self._last = row.output
         if following is not None:
             return beside(row.path, following)
-        if (around := self._graph.loop_around(row.path)) is not None:
-            return self.carry_out(self._scope.row(around))
-        self._end("COMPLETED", None)
-        return None
+        if (around := self._graph.around(row.path)) is None:
+            self._end("COMPLETED", None)
+            return None
+        owner, its_row = self._graph.step(around), self._scope.row(around)
+        return self._end_branch(owner, its_row) if isinstance(owner, Join) else self.carry_out(its_row)
 
     def _choose(self, switch: Switch, row: TaskExecutionRecord) -> str | None:
         if switch.script is None:
@@ -156,6 +178,52 @@ class Walk:
         if output is None:
             failure = Failure(code="output_too_large", message=f"What its iterations gave {TOO_LARGE}.")
             return self._fail_control(row, failure)
+        return self.leave(ended(row, "COMPLETED", self._now, output=output))
+
+    # -- forks
+
+    def _fork(self, row: TaskExecutionRecord) -> str | None:
+        """The JOIN is under way from here on; it has the branches begin, one after the other."""
+        self.put(ended(row, "COMPLETED", self._now))
+        path = str(self._graph.after(row.path))
+        join = cast(Join, self._graph.step(path))
+        waiting = scheduled(self._execution, join.type, "", path, EMPTY, self._new_id(), self._now)
+        begun = under_way(waiting, EMPTY, self._now)
+        self.put(counted(begun, Branches(len(join.firsts)), self._now))
+        self._forking.append(path)
+        return None
+
+    def _next_branch(self) -> str | None:
+        """The first step of the next branch that may begin now, of the forks that this walk has come to."""
+        while self._forking:
+            path = self._forking[-1]
+            row, join = self._scope.row(path), cast(Join, self._graph.step(path))
+            so_far = branches_of(row) if row.status == "IN_PROGRESS" else None
+            if so_far is None or not so_far.may_begin(join.limit):
+                self._forking.pop()
+            elif self._branches_left == 0 or self._steps_left == 0:
+                self._postponed(row)
+                self._forking.pop()
+            else:
+                self._branches_left -= 1
+                self.put(counted(row, replace(so_far, begun=so_far.begun + 1), self._now))
+                return beside(path, join.firsts[so_far.begun])
+        return None
+
+    def _end_branch(self, join: Join, row: TaskExecutionRecord) -> str | None:
+        """A branch is at its end: it makes room for another, or is the last that the JOIN has waited for."""
+        so_far = branches_of(row)
+        so_far = replace(so_far, ended=so_far.ended + 1)
+        row = counted(row, so_far, self._now)
+        if not so_far.all_ended:
+            self.put(row)
+            if row.timer_at is None:
+                self._forking.append(row.path)
+            return None
+        output = as_payload(gathered(join, row, self._scope))
+        if output is None:
+            failure = Failure(code="output_too_large", message=f"What its branches gave {TOO_LARGE}.")
+            return self._fail_control(replace(row, output=EMPTY), failure)
         return self.leave(ended(row, "COMPLETED", self._now, output=output))
 
     def _terminate(self, row: TaskExecutionRecord) -> str | None:
@@ -214,20 +282,21 @@ class Walk:
         return self.give_up(row, failure)
 
     def give_up(self, row: TaskExecutionRecord, failure: Failure) -> str | None:
-        """A step failed for good. What is optional is passed over: the step, or a loop around it; else the job ends."""
+        """A step failed for good. If it, or what is around it, is optional, that is passed over; else the job ends."""
         row = replace(row, failure=_json(failure))
         if self._graph.step(row.path).optional:
             return self.leave(replace(row, status="COMPLETED_WITH_ERRORS"))
         self.put(row)
-        around = self._graph.loop_around(row.path)
+        around = self._graph.around(row.path)
         while around is not None and not self._graph.step(around).optional:
-            around = self._graph.loop_around(around)
+            around = self._graph.around(around)
         if around is None:
             self.end_with(row, failure)
             return None
         self._cancel_active(around)
         passed = replace(self._scope.row(around), failure=_json(_caused_by(row, failure)))
-        return self.leave(ended(passed, "COMPLETED_WITH_ERRORS", self._now, failure=passed.failure))
+        output = EMPTY if passed.type == "JOIN" else passed.output
+        return self.leave(ended(passed, "COMPLETED_WITH_ERRORS", self._now, output=output, failure=passed.failure))
 
     def end_with(self, row: TaskExecutionRecord, failure: Failure) -> None:
         """The job execution ends with a step that failed or timed out."""
@@ -268,8 +337,8 @@ class Walk:
         )
 
     def _cancel_active(self, inside: str | None) -> None:
-        """What is still waiting or running in a loop, or in the whole job, is canceled."""
-        if not self._graph.has_loops:
+        """What is still waiting or running in a loop or fork, or in the whole job, is canceled."""
+        if not self._graph.nests:
             return
         if self._run.active is None:
             raise Needs(active=True)

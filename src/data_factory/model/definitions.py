@@ -30,6 +30,7 @@ Script = Annotated[str, Meta(min_length=1, max_length=10_000)]
 InputKey = Annotated[str, Meta(pattern=_NAME, description="Unique in the job; its name in `workflow.input`.")]
 OptionKey = Annotated[str, Meta(min_length=1, max_length=500)]
 EvaluatorType = Literal["javascript", "value-param"]
+AtATime = Annotated[int, Meta(ge=1, le=10_000, description="How many at a time.")]
 
 
 Reference = Annotated[str, Meta(pattern=_NAME, description="Unique in the job; the name used in expressions.")]
@@ -83,6 +84,9 @@ class JobTask(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields
     default_case: tuple[JobTask, ...] | UnsetType = UNSET
     loop_condition: Script | UnsetType = UNSET
     loop_over: tuple[JobTask, ...] | UnsetType = UNSET
+    fork_tasks: tuple[tuple[JobTask, ...], ...] | UnsetType = UNSET
+    max_parallel: AtATime | UnsetType = UNSET
+    join_on: tuple[Reference, ...] | UnsetType = UNSET
 
 
 class JobTaskBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -103,6 +107,9 @@ class JobTaskBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fi
     default_case: tuple[JobTaskBody, ...] | UnsetType = UNSET
     loop_condition: Script | UnsetType = UNSET
     loop_over: tuple[JobTaskBody, ...] | UnsetType = UNSET
+    fork_tasks: tuple[tuple[JobTaskBody, ...], ...] | UnsetType = UNSET
+    max_parallel: AtATime | UnsetType = UNSET
+    join_on: tuple[Reference, ...] | UnsetType = UNSET
 
 
 T = TypeVar("T", JobTask, JobTaskBody)
@@ -116,6 +123,8 @@ def sequences_in(task: T) -> Iterator[tuple[str, tuple[T, ...]]]:
         yield "defaultCase", task.default_case
     if task.loop_over is not UNSET:
         yield "loopOver", task.loop_over
+    for index, branch in enumerate(task.fork_tasks or ()):
+        yield f"forkTasks[{index}]", branch
 
 
 def all_tasks(tasks: Iterable[T]) -> Iterator[T]:

@@ -159,6 +159,8 @@ def _tasks(facts: Facts, now: int) -> Iterator[Cause]:
         if task is None:  # no task of a worker, but control flow: what is around some, or a pause
             if one.available_at is not None and one.available_at > now:
                 yield _paused(one, one.available_at, now)
+            elif one.progress is not None:
+                yield _joining(one, _progress.decode(one.progress))
             continue
         about: dict[str, Any] = {
             "task_reference_name": one.path,
@@ -186,6 +188,16 @@ def _paused(one: StandingRecord, until: int, now: int) -> Cause:
         task_execution_id=one.id,
         since=one.started_at,
         until=until,
+    )
+
+
+def _joining(one: StandingRecord, so_far: Progress) -> Cause:
+    return Cause(
+        code="waiting_for_branches",
+        message=f"The JOIN {one.path!r} waits for its branches: {so_far.message}.",
+        task_reference_name=one.path,
+        task_execution_id=one.id,
+        since=one.started_at,
     )
 
 

@@ -1,0 +1,65 @@
+"""How far a fork is: its JOIN counts the branches, and is kept with each that begins or ends.
+
+So a branch that ends looks at one row, however many there are, and the last one of all knows that it is the last.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from data_factory.engine.graph import Join, beside
+from data_factory.engine.scope import Scope
+from data_factory.model.records import TaskExecutionRecord
+from data_factory.model.resources import Progress
+
+MAX_BEGUN: Final = 100
+"""How many branches one walk begins; those after them wait their turn, like everybody."""
+
+
+class Branches(msgspec.Struct, frozen=True):
+    """The output of a JOIN while it is under way: how many branches there are, have begun, and have ended."""
+
+    branches: int
+    begun: int = 0
+    ended: int = 0
+
+    @property
+    def all_ended(self) -> bool:
+        """Whether there is nothing more to wait for."""
+        return self.ended == self.branches
+
+    @property
+    def progress(self) -> Progress:
+        """The same for people."""
+        message = f"{self.ended:,} of {self.branches:,} branches have ended, {self.begun - self.ended:,} are under way"
+        return Progress(ratio=self.ended / self.branches, message=message)
+
+    def may_begin(self, limit: int | None) -> bool:
+        """Whether there is another one to begin, and room for it among those that run."""
+        return self.begun < self.branches and (limit is None or self.begun - self.ended < limit)
+
+
+def counted(row: TaskExecutionRecord, so_far: Branches, now: int) -> TaskExecutionRecord:
+    """A JOIN, so far."""
+    output, progress = msgspec.json.encode(so_far).decode(), msgspec.json.encode(so_far.progress).decode()
+    return replace(row, output=output, progress=progress, updated_at=now)
+
+
+def branches_of(row: TaskExecutionRecord) -> Branches:
+    """How far the fork is whose JOIN this is."""
+    return msgspec.json.decode(row.output, type=Branches)
+
+
+def gathered(join: Join, row: TaskExecutionRecord, scope: Scope) -> dict[str, msgspec.Raw]:
+    """What the branches have given: the output of the last task of each, by reference.
+
+    Raises:
+        Needs: some of it was not read.
+    """
+    paths = {reference: beside(row.path, reference) for reference in join.collected}
+    rows = scope.rows(paths.values())
+    found = {reference: rows[path] for reference, path in paths.items() if path in rows}
+    return {reference: msgspec.Raw(one.output.encode()) for reference, one in found.items()}
