@@ -49,6 +49,9 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "defaultCase": "Of a SWITCH or DECISION: the tasks in any other case.",
         "loopCondition": "Of a DO_WHILE: JavaScript; true goes round again.",
         "loopOver": "Of a DO_WHILE: the tasks to run, and run again.",
+        "forkTasks": "Of a FORK_JOIN: the branches, each a list of tasks.",
+        "maxParallel": "Of a FORK_JOIN: how many branches run at a time; all without it.",
+        "joinOn": "Of a JOIN: the last task of each branch; all without it.",
     },
     "UserInputBody": {
         "type": "What may be given.",
