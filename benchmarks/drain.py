@@ -48,7 +48,7 @@ def drain(place: Place, scale: Scale) -> list[Figure]:
 
 def _drained(place: Place, what: str, count: int, slots: int, seeds: dict[Kind, int]) -> list[Figure]:
     with place.data() as data:
-        scene = uvloop.run(_fill(data, slots, seeds))
+        scene = uvloop.run(fill(data, slots, seeds))
         data.settle()
         with data.served() as server:
             marks = uvloop.run(_work_off(server, scene))
@@ -63,7 +63,8 @@ def _drained(place: Place, what: str, count: int, slots: int, seeds: dict[Kind, 
     ]
 
 
-async def _fill(data: Data, slots: int, seeds: dict[Kind, int]) -> Scene:
+async def fill(data: Data, slots: int, seeds: dict[Kind, int]) -> Scene:
+    """Make executions of each kind, so many, in a pipeline with so many slots."""
     async with field(data) as plot:
         await plot.prepare(slots)
         for kind, count in seeds.items():

@@ -13,9 +13,10 @@ from benchmarks.latency import latency
 from benchmarks.measuring import Measure
 from benchmarks.million import million
 from benchmarks.restart import restart
+from benchmarks.sdk import sdk
 from benchmarks.throughput import polls, throughput
 
-LONG: Final = {"drain", "million"}
+LONG: Final = {"drain", "million", "sdk"}
 """Those that take minutes: three runs of them are enough."""
 
 MEASURES: Final[dict[str, Measure]] = {
@@ -29,5 +30,6 @@ MEASURES: Final[dict[str, Measure]] = {
     "drain": drain,
     "restart": restart,
     "counts": counts,
+    "sdk": sdk,
     "floor": floor,
 }

@@ -34,10 +34,12 @@ class Cut:
 class Hold:
     """Keep the request, or the answer to it (`after`), until `release` is set; `reached` is set once it is there.
 
-    `arrived` is set when the request has come, whichever of the two is kept.
+    `arrived` is set when the request has come, whichever of the two is kept. The answer is lost then, if it is to be
+    `cut`.
     """
 
     after: bool = False
+    cut: bool = False
     arrived: threading.Event = field(default_factory=threading.Event)
     reached: threading.Event = field(default_factory=threading.Event)
     release: threading.Event = field(default_factory=threading.Event)
@@ -110,7 +112,7 @@ def faulty(upstream: str) -> Iterator[tuple[str, FaultProxy]]:
             answer = self.forward(body)
             if isinstance(fault, Hold) and fault.after:
                 fault.wait()
-            if isinstance(fault, Cut):
+            if isinstance(fault, Cut) or (isinstance(fault, Hold) and fault.cut):
                 self.close_connection = True
             else:
                 self.answer(*answer)

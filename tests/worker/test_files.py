@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from data_factory import TaskContext, run_task, task
-from data_factory.client import Backoff
+from data_factory.client import Backoff, Client
 from data_factory.worker.files import FileFailed, InEventLoop, NoFiles, RemoteFiles
 from data_factory.worker.loading import load_tasks
 from tests.standin.faults import Answer, Cut, Fault, FaultProxy, faulty
 from tests.standin.hosted import TOKEN, HostedPlatform
 from tests.worker.clock import ManualClock
+from tests.worker.conftest import make_worker as in_our_factory
 from tests.worker.conftest import running
 from tests.worker.test_on_the_hosted_platform import ended, make_worker
 
@@ -96,6 +97,28 @@ async def test_a_file_comes_and_a_path_in_the_output_goes(
     kept = done["output"]["report"]
     assert (kept["object"], kept["filename"]) == ("data_factory_file", "report.csv")
     assert hosted.contents[kept["id"]] == CONTENT[::-1]
+
+
+@pytest.mark.parametrize("kind", ["thread", "loop", "process"])
+async def test_our_server_keeps_them_too(
+    server: str, api: Client, clock: ManualClock, tmp_path: Path, kind: str
+) -> None:
+    function = {"thread": lambda: reports, "loop": lambda: reports_async, "process": lambda: in_a_process(tmp_path)}
+    if not list(api.tasks.list(key="reports")):
+        api.tasks.create({"key": "reports"})
+    step = {"name": "${account}/reports", "taskReferenceName": "task"}
+    job = api.jobs.create({"key": f"reports-{kind}", "tasks": [step]})
+    given = await asyncio.to_thread(api.files.upload, make(tmp_path / "in.bin", CONTENT))
+    async with running(in_our_factory(server, function[kind](), clock=clock)):
+        launched = api.job_executions.launch(job.id, {"file": {"id": given.id, "filename": "in.bin"}})
+        done = await asyncio.to_thread(api.job_executions.get, launched.id, wait=20)
+    assert done.status == "COMPLETED", done
+    kept = done.output["report"]
+    assert (done.output["rows"], kept["object"], kept["filename"]) == (
+        len(CONTENT), "data_factory_file", "report.csv",
+    )  # fmt: skip
+    assert api.files.read(kept["id"]) == CONTENT[::-1]
+    assert api.files.get(kept["id"]).size == len(CONTENT)
 
 
 def make(path: Path, content: bytes) -> Path:
