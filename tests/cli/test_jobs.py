@@ -98,9 +98,7 @@ def test_a_file_that_is_no_job(cli: CommandLine, tmp_path: Path, text: str, word
 
 def test_a_folder_without_a_job(cli: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert (
-        cli("job", "push", "empty", code=2).err == "Error: empty/job.json cannot be read: No such file or directory.\n"
-    )
+    assert cli("job", "push", "empty", code=2).err == "Error: There is no job.json in empty.\n"
     (tmp_path / "empty/job.json").write_bytes(b"\xff")
     assert "is not JSON in UTF-8" in cli("job", "push", "empty", code=2).err
 

@@ -14,7 +14,16 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from data_factory.api import api_keys, files, job_executions, jobs, logs, pipelines, task_executions, tasks
+from data_factory.api import (
+    api_keys,
+    files,
+    job_archives,
+    job_executions,
+    logs,
+    pipelines,
+    task_executions,
+    tasks,
+)
 from data_factory.api.openapi import openapi
 from data_factory.api.problems import MethodNotAllowed, problem
 from data_factory.api.routing import Router
@@ -27,7 +36,7 @@ RESOURCES: Final = (
     task_executions.routes,
     job_executions.routes,
     tasks.routes,
-    jobs.routes,
+    job_archives.routes,  # those of `jobs`, too
     pipelines.routes,
     logs.routes,
     files.routes,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from data_factory.api.call import Call
 from data_factory.api.content import Content, headers_of, is_current, span, tag_of
-from data_factory.api.multipart import MAX_BESIDE_BYTES, FilePart
+from data_factory.api.multipart import MAX_BESIDE_BYTES, FilePart, receive
 from data_factory.api.presenting import Wire, present_file
 from data_factory.api.routing import PAGING, Routes
 from data_factory.model.errors import (
@@ -21,12 +20,8 @@ from data_factory.model.errors import (
     TooSlow,
 )
 from data_factory.model.resources import File, Page
-from data_factory.service.files import UPLOAD_S
 
 routes: Final = Routes("Files")
-
-SILENCE_S: Final = 60
-"""How long nothing may come of an upload that has not come to its end."""
 
 
 @routes.post(
@@ -43,14 +38,7 @@ async def create_file(call: Call) -> Wire:
     async with call.platform.files.arrival(call.account_id) as arrival:
         if call.announced is not None:
             await arrival.expect(call.announced - MAX_BESIDE_BYTES)
-        try:
-            async with asyncio.timeout(UPLOAD_S):
-                async for chunk in _in_time(call.chunks()):
-                    if content := part.feed(chunk):
-                        await arrival.write(content)
-        except TimeoutError:
-            raise TooSlow from None
-        part.end()
+        await receive(part, call.chunks(), arrival.write)
         file = await arrival.keep(part.filename, part.content_type, call.idempotency())
     return present_file(file, call.origin)
 
@@ -102,13 +90,3 @@ async def get_file_content(call: Call) -> Content:
 async def delete_file(call: Call) -> Wire:
     """Delete a file that no job uses."""
     return present_file(await call.platform.files.delete(call.account_id, call.path["id"]), call.origin)
-
-
-async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same chunks, each within the time that there may be silence; TimeoutError if one is not."""
-    while True:
-        async with asyncio.timeout(SILENCE_S):
-            chunk = await anext(chunks, None)
-        if chunk is None:
-            return
-        yield chunk

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from data_factory.model.errors import FieldError, Invalid
+from data_factory.model.errors import FieldError, Invalid, TooSlow
+from data_factory.service.files import UPLOAD_S
 
 PART: Final = "file"
 OCTETS: Final = "application/octet-stream"
@@ -19,6 +21,9 @@ MAX_NAME: Final = 255
 MAX_TYPE: Final = 255
 MAX_BESIDE_BYTES: Final = 1024 * 1024
 """How much a form may have beside its file: the heads of parts, and other parts."""
+
+SILENCE_S: Final = 60
+"""How long nothing may come of an upload that has not come to its end."""
 
 _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _MEDIA_TYPE: Final = re.compile(rf'{_WORD}/{_WORD}(?:[ \t]*;[ \t]*{_WORD}=(?:{_WORD}|"[ !#-\[\]-~]*"))*')
@@ -140,3 +145,30 @@ def _filename(options: Mapping[bytes, bytes]) -> str:
 def _content_type(given: bytes) -> str:
     text = given.decode("latin-1").strip()
     return text if len(text) <= MAX_TYPE and _MEDIA_TYPE.fullmatch(text) else OCTETS
+
+
+async def receive(part: FilePart, chunks: AsyncIterator[bytes], write: Callable[[bytes], Awaitable[None]]) -> None:
+    """Write the file of a form as it comes, to its end.
+
+    Raises:
+        Invalid: it is no such form.
+        TooSlow: it takes more than an hour, or nothing comes for a minute.
+    """
+    try:
+        async with asyncio.timeout(UPLOAD_S):
+            async for chunk in _in_time(chunks):
+                if content := part.feed(chunk):
+                    await write(content)
+    except TimeoutError:
+        raise TooSlow from None
+    part.end()
+
+
+async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same chunks, each within the time that there may be silence; TimeoutError if one is not."""
+    while True:
+        async with asyncio.timeout(SILENCE_S):
+            chunk = await anext(chunks, None)
+        if chunk is None:
+            return
+        yield chunk

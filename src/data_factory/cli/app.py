@@ -12,6 +12,7 @@ from data_factory.cli.demo import demo
 from data_factory.cli.init import init
 from data_factory.cli.migrate import migrate
 from data_factory.cli.options import for_typer
+from data_factory.cli.packing import pack_job
 from data_factory.cli.run import run
 from data_factory.cli.server import server
 from data_factory.cli.validate import show_schema, validate_job
@@ -71,6 +72,7 @@ app.command(short_help="Make a project for a task.")(for_typer(init))
 app.add_typer(tasks.app)
 jobs.app.command("validate")(validate_job)
 jobs.app.command("schema")(show_schema)
+jobs.app.command("pack")(pack_job)
 app.add_typer(jobs.app)
 app.command()(run)
 app.add_typer(executions.app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -15,6 +16,7 @@ from data_factory.cli.documents import read_object
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.names import job_named
 from data_factory.cli.options import Url
+from data_factory.cli.packing import JOB_FILE, archive_of, job_in
 from data_factory.cli.plain import note
 from data_factory.cli.rendering import (
     Json,
@@ -29,13 +31,12 @@ from data_factory.cli.rendering import (
     table,
     when,
 )
-from data_factory.client import calls
+from data_factory.client import archives, calls
+from data_factory.client.call import Call
 from data_factory.client.errors import BadRequest
 from data_factory.model.resources import Job
 
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="The key or the id of the job.", show_default=False)]
-
-JOB_FILE: Final = "job.json"
 
 app: Final = typer.Typer(name="job", help="Publish and show jobs.", no_args_is_help=True)
 
@@ -45,7 +46,10 @@ _CUSTOM_TASK: Final = re.compile(r"\$\{account\}/(.+)")
 @app.command("push")
 def push_job(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help=f"The folder with {JOB_FILE}, or the file.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help=f"The folder with {JOB_FILE}, the file, or a ZIP archive.", show_default=False
+        ),
     ],
     create_tasks: Annotated[
         bool, typer.Option("--create-tasks", help="Also create the custom tasks that it names and that are missing.")
@@ -58,8 +62,8 @@ def push_job(
 ) -> None:
     """Publish a job: a new one, or the next version of the one that has its key.
 
-    What runs goes on with the version that it started with. If the job is not valid, nothing is published and
-    everything that is wrong with it is shown.
+    With files below assets/, the folder is sent as `data-factory job pack` packs it. What runs goes on with the version
+    that it started with. If the job is not valid, nothing is published and everything that is wrong with it is shown.
 
     \b
     Examples:
@@ -67,13 +71,21 @@ def push_job(
       data-factory job push jobs/run-task --create-tasks
     """
     file = folder / JOB_FILE if folder.is_dir() else folder
-    definition = read_object(file)
-    with connected(url) as connection:
+    with ExitStack() as stack:
+        archive = stack.enter_context(archive_of(folder))
+        definition = read_object(file) if archive is None or folder.is_dir() else job_in(folder)
+        connection = stack.enter_context(connected(url))
         key = definition.get("key")
         present = connection.client.jobs.find(key) if isinstance(key, str) else None
         body = _completed(definition, present, pipeline)
+
+        def publish() -> Answer[Job]:
+            if archive is not None:
+                return connection.ask(_from_zip(archive, present, pipeline))
+            return connection.ask(calls.update_job(present.id, body) if present else calls.create_job(body))
+
         try:
-            job = _publish(connection, body, present)
+            job = publish()
         except BadRequest as refused:
             missing = _missing_tasks(connection, definition)
             if not create_tasks or not missing or any(error.path not in missing for error in refused.errors):
@@ -84,7 +96,7 @@ def push_job(
             for task in dict.fromkeys(missing.values()):
                 made = connection.ask(calls.create_task({"key": task, "inputKeys": [], "outputKeys": []})).value
                 note(f"Created the task {made.key}: {made.id}")
-            job = _publish(connection, body, present)
+            job = publish()
         _tell(connection, job, "Updated" if present else "Created", as_json)
 
 
@@ -122,8 +134,10 @@ def _completed(definition: dict[str, Any], present: Job | None, pipeline: str | 
     return {name: value for name, value in kept.items() if value} | definition | chosen
 
 
-def _publish(connection: Connection, body: dict[str, Any], present: Job | None) -> Answer[Job]:
-    return connection.ask(calls.update_job(present.id, body) if present else calls.create_job(body))
+def _from_zip(archive: Path, present: Job | None, pipeline: str | None) -> Call[Job]:
+    if present is None:
+        return archives.create_job_from_zip(archive, pipeline_id=pipeline)
+    return archives.update_job_from_zip(present.id, archive, pipeline_id=pipeline)
 
 
 def _missing_tasks(connection: Connection, definition: dict[str, Any]) -> dict[str, str]:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from itertools import chain
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from data_factory.api.bodies import COMMENT_LINE, Misfit, convert, read_json
 from data_factory.api.job_bodies import what_fits_of_a_job
 from data_factory.cli.exit_codes import ExitCode, Stop
-from data_factory.cli.jobs import JOB_FILE
+from data_factory.cli.packing import ASSETS, JOB_FILE, entries_of
 from data_factory.cli.positions import line_of, lines_of
 from data_factory.cli.rendering import console, printable, show_json
 from data_factory.engine.publication import custom_task_keys, job_errors
+from data_factory.model.assets import with_assets
 from data_factory.model.definitions import JobBody
 from data_factory.model.errors import FieldError, Invalid, first_errors
+from data_factory.model.file_values import CONTENT_PATH
+
+_ASSET: Final = {"url": CONTENT_PATH.format(id="0" * 64)}
+"""What stands for an asset before it is kept."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -41,7 +48,8 @@ def run(folder: Path, as_json: bool) -> None:
         raw = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
     except OSError as error:
         raise Stop(ExitCode.USAGE, f"{file} cannot be read: {error.strerror}.") from error
-    found = findings(raw)
+    names = entries_of(folder) if folder.is_dir() else []
+    found = findings(raw, {name.removeprefix(ASSETS) for name in names if name.startswith(ASSETS)})
     if as_json:
         show_json(msgspec.json.encode(Findings(valid=not found, errors=found)))
     elif not found:
@@ -52,8 +60,8 @@ def run(folder: Path, as_json: bool) -> None:
         raise SystemExit(ExitCode.USAGE)
 
 
-def findings(raw: bytes) -> tuple[Finding, ...]:
-    """All that is wrong with a job, as the server would tell it, each with its line."""
+def findings(raw: bytes, assets: Collection[str] = ()) -> tuple[Finding, ...]:
+    """All that is wrong with a job that has these assets, as the server would tell it, each with its line."""
     try:
         text = COMMENT_LINE.sub(b"", raw).decode()
         json.loads(text)
@@ -62,7 +70,7 @@ def findings(raw: bytes) -> tuple[Finding, ...]:
     except (UnicodeDecodeError, RecursionError) as error:
         return (Finding("", f"is not JSON in UTF-8: {error}", None),)
     try:
-        errors = flaws(raw)
+        errors = flaws(raw, assets)
     except Invalid as refusal:
         errors = refusal.errors or (FieldError("", refusal.message),)
         if not refusal.errors:
@@ -71,13 +79,13 @@ def findings(raw: bytes) -> tuple[Finding, ...]:
     return tuple(Finding(error.path, error.message, line_of(lines, error.path)) for error in errors)
 
 
-def flaws(raw: bytes) -> tuple[FieldError, ...]:
+def flaws(raw: bytes, assets: Collection[str]) -> tuple[FieldError, ...]:
     """What the server would say of a job, if the account had all tasks that it names.
 
     Raises:
         Invalid: it is nothing of which anything can be said.
     """
-    value = read_json(raw)
+    value = with_assets(read_json(raw), dict.fromkeys(assets, _ASSET))
     others: tuple[FieldError, ...] = ()
     try:
         body = convert(value, JobBody, len(raw))

@@ -10,7 +10,7 @@ import functools
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
-from data_factory.client import calls, files
+from data_factory.client import archives, calls, files
 from data_factory.client.call import Call, Listing, Pages, Plan
 
 P = ParamSpec("P")
@@ -142,6 +142,8 @@ class _JobVerbs:
     get = Verb(calls.get_job)
     find = Verb(calls.find_job)
     update = Verb(calls.update_job)
+    create_from_zip = Verb(archives.create_job_from_zip)
+    update_from_zip = Verb(archives.update_job_from_zip)
     list = Lister(calls.list_jobs)
 
 

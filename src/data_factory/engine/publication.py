@@ -12,6 +12,7 @@ from msgspec import UNSET
 from data_factory.engine.expressions import ExpressionErrors, Mention, compile_template
 from data_factory.engine.flow import either, flow_errors, join_errors
 from data_factory.engine.user_inputs import user_input_errors, user_inputs
+from data_factory.model.assets import FOLDER, missing_assets
 from data_factory.model.definitions import JobBody, JobDefinition, JobTask, JobTaskBody, all_tasks, sequences_in
 from data_factory.model.errors import FieldError, Invalid, cut, first_errors
 
@@ -156,6 +157,10 @@ def _value_errors(spellings: Mapping[str, Any], before: set[str]) -> Iterator[Fi
     yield from _spelling_errors(first, second, first_path, second_path)
     for path, value in spellings.items():
         if value is not UNSET and value is not None:
+            for where, name in missing_assets(value, path):
+                yield FieldError(
+                    where, f"there is no {FOLDER}{cut(name, MAX_QUOTED)} in what the job is published with"
+                )
             yield from _expression_errors(value, path, before)
 
 

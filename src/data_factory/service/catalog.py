@@ -32,6 +32,7 @@ from data_factory.store.promises import Reads, Store, Transaction
 
 T = TypeVar("T", TaskRecord, JobRecord, PipelineRecord)
 P = TypeVar("P")
+Bring = Callable[[], Awaitable[None]]
 
 
 class Catalog:
@@ -125,8 +126,10 @@ class Catalog:
 
     # -- jobs
 
-    async def create_job(self, account_id: str, body: JobBody, idempotency: IdempotencyKey | None = None) -> Published:
-        """Publish a new job.
+    async def create_job(
+        self, account_id: str, body: JobBody, idempotency: IdempotencyKey | None = None, bring: Bring | None = None
+    ) -> Published:
+        """Publish a new job. `bring` is called once it is known to be valid: what it names may come only then.
 
         Raises:
             Invalid: with everything that is wrong with it.
@@ -156,7 +159,7 @@ class Catalog:
         async def again(transaction: Transaction, id: str) -> JobRecord:
             return await job_of(transaction, account_id, id)
 
-        job = await self._published(body, id, ground, publish)
+        job = await self._published(body, id, ground, publish, bring)
         return await self.job(account_id, job.id)
 
     async def job(self, account_id: str, id: str) -> Published:
@@ -186,8 +189,9 @@ class Catalog:
 
         return await self._store.read(work)
 
-    async def update_job(self, account_id: str, id: str, body: JobBody) -> Published:
-        """Publish the next version of a job. What runs goes on with the version that it started with.
+    async def update_job(self, account_id: str, id: str, body: JobBody, bring: Bring | None = None) -> Published:
+        """Publish the next version of a job. What runs goes on with the version that it started with. `bring` is
+        called once it is known to be valid.
 
         Raises:
             NotFound: there is none.
@@ -214,7 +218,7 @@ class Catalog:
 
             return await self._store.write(work)
 
-        return await self._published(body, id, ground, publish)
+        return await self._published(body, id, ground, publish, bring)
 
     async def job_refusal(self, account_id: str, body: JobBody, others: Sequence[FieldError]) -> Invalid:
         """Why a job of which `others` is wrong is not published: `others`, and what else is (see `job_errors`)."""
@@ -274,6 +278,7 @@ class Catalog:
         id: str,
         ground: Callable[[Reads], Awaitable[Ground | None]],
         publish: Callable[[Publication | None], Awaitable[P]],
+        bring: Bring | None = None,
     ) -> P:
         """Check and compile a job beside the transactions, which must be short, and then publish it in one.
 
@@ -284,6 +289,9 @@ class Catalog:
             found = await self._store.read(ground)
             publication = await self._prepared(body, found) if found else None
             try:
+                if bring is not None and publication is not None:
+                    await bring()
+                    bring = None
                 return await publish(publication)
             except BaseException as error:
                 if found:

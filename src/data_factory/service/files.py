@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
@@ -129,6 +130,20 @@ class Files:
         self._retention.note(now)
         return file
 
+    async def take_back(self, account_id: str, files: Sequence[FileRecord]) -> None:
+        """Delete files that nobody was told of. What cannot be deleted now is swept when it is due."""
+        now = self._clock()
+        less = FileTallyRecord(account_id, -len(files), -sum(file.size for file in files))
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.leave_files([file.id for file in files], now)
+            await transaction.count_files([less])
+
+        if files:
+            with suppress(Unavailable):
+                await self._store.write(work)
+                self._retention.note(now)
+
 
 class Arrival:
     """A file on its way in. Unless it is kept, nothing is left of it."""
@@ -149,7 +164,7 @@ class Arrival:
         self._clock = clock
         self._rules = rules
         self._account_id = account_id
-        self._id = id
+        self.id = id
         self._size = 0
         self._block = bytearray()
         self._awaited = False
@@ -191,7 +206,7 @@ class Arrival:
         sha256 = await draft.keep()
         now = self._clock()
         file = FileRecord(
-            id=self._id,
+            id=self.id,
             account_id=self._account_id,
             status="KEPT",
             filename=filename,
@@ -242,11 +257,11 @@ class Arrival:
         """Write what has come; the first time, only once the store knows of it."""
         if self._draft is None:
             now = self._clock()
-            arriving = FileRecord(self._id, self._account_id, "ARRIVING", "", "", 0, "", now, now, now + ARRIVAL_MS)
+            arriving = FileRecord(self.id, self._account_id, "ARRIVING", "", "", 0, "", now, now, now + ARRIVAL_MS)
             self._awaited = True
             await self._store.write(lambda transaction: transaction.insert_file(arriving))
             self._retention.note(arriving.due_at)
-            self._draft = await self._blobs.draft(self._id)
+            self._draft = await self._blobs.draft(self.id)
         if self._block:
             block, self._block = self._block, bytearray()
             await self._draft.write(bytes(block))
@@ -276,7 +291,7 @@ class Arrival:
         with suppress(Unavailable):  # then it is due when nobody could still bring it
             if self._draft is not None:
                 await self._draft.drop()
-            await self._store.write(lambda transaction: transaction.leave_files([self._id], now))
+            await self._store.write(lambda transaction: transaction.leave_files([self.id], now))
             self._retention.note(now)
 
 
