@@ -83,8 +83,8 @@ class Floor:
         new = {task.id: task for task in (self._scheduled(job, now) for job in jobs)}
         wanted = sum(ask.limit for ask in asks if isinstance(ask, ClaimRequest))
         if jobs or reports:
-            await transaction.pipelines_by_id([self._job.pipeline_id])
-        held = await transaction.task_executions_by_id(reports) if reports else []
+            await transaction.pipelines_of([self._job.pipeline_id])
+        held = await transaction.task_executions_of(reports) if reports else []
         ending = await transaction.job_executions_by_id([one.job_execution_id for one in held]) if held else []
         moves = [(one, _ended(one, reports[one.id], now)) for one in held]
         taken = await self._taken(transaction, new, wanted, now) if wanted else []
@@ -105,7 +105,7 @@ class Floor:
     ) -> list[Move]:
         """What the claims get: what waits in the store, and then what is new."""
         waiting = await transaction.claimable_task_executions({self._task_id: wanted})
-        rows = await transaction.task_executions_by_id([one.id for one in waiting]) if waiting else []
+        rows = await transaction.task_executions_of([one.id for one in waiting]) if waiting else []
         return [(row, _claimed(row, self._new_id(), now)) for row in (*rows, *new.values())[:wanted]]
 
     def _started(self, launch: LaunchRequest, now: int) -> JobExecutionRecord:

@@ -30,7 +30,6 @@ SORTS: Final = {
     "claimable_task_executions": "what is handed out",
     "pending_job_executions": "what is started",
     "in_progress_counts": "the tasks that are asked for",
-    "pipelines_of": "the pipelines of one batch",
     "jobs_using_task": "the jobs that use one task",
     "jobs_using_file": "the jobs that use one file",
     "task_executions_of_job": "one page of the task executions of one job execution",

@@ -7,7 +7,24 @@ from msgspec.structs import replace
 
 from data_factory.store.promises import Reads, StaleWrite, Store, Transaction
 from tests.store.conftest import House, furnish
-from tests.store.rows import ALL, NOW, account, api_key, ids, job, keep, new_id, pipeline, task, version
+from tests.store.rows import (
+    ALL,
+    NOW,
+    account,
+    api_key,
+    attempt,
+    done,
+    ended,
+    execution,
+    ids,
+    job,
+    keep,
+    new_id,
+    pipeline,
+    started,
+    task,
+    version,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -57,6 +74,17 @@ async def test_pipelines(store: Store, house: House) -> None:
     fast = pipeline(house.account.id, title="fast", slots=8)
     await keep(store, fast)
     assert await store.read(lambda reads: reads.pipelines_by_id([fast.id, new_id()])) == [fast]
+    runs = [execution(house.job), started(execution(house.job))]
+    held = attempt(runs[1], house.task.id)
+    await keep(store, *runs, held)
+    counted = replace(house.pipeline, running=1, pending=1)
+    found = await store.write(lambda t: t.pipelines_of([fast.id], [runs[0].id, new_id()]))
+    assert sorted(found, key=lambda row: row.title) == [fast, counted]
+    found = await store.write(lambda t: t.pipelines_of([fast.id], [], [held.id, new_id()]))
+    assert sorted(found, key=lambda row: row.title) == [fast, counted]
+    assert await store.write(lambda t: t.pipelines_of([], [runs[0].id], [held.id])) == [counted]
+    await store.write(lambda t: t.update_task_executions([(held, done(held))]))
+    await store.write(lambda t: t.update_job_executions([(run, ended(run)) for run in runs]))
     assert await store.read(lambda reads: reads.default_pipeline(house.account.id)) == house.pipeline
     assert await store.read(lambda reads: reads.default_pipeline(new_id())) is None
     assert await store.read(lambda reads: reads.pipelines_of_account(house.account.id, ALL)) == [fast, house.pipeline]

@@ -189,7 +189,7 @@ async def test_what_was_claimed_is_found_by_its_claim(store: Store, house: House
     await keep(store, run, *mine, other)
     await store.write(lambda t: t.update_task_executions([(mine[0], done(mine[0]))]))
     pairs = [(house.task.id, "mine"), (new_id(), "mine"), (house.task.id, "nobody's")]
-    found = await store.write(lambda t: t.claimed_task_executions(pairs))
+    found = await store.write(lambda t: t.task_executions_of([], claimed=pairs))
     assert sorted(ids(found)) == sorted(ids(mine[1:]))
 
 
@@ -221,11 +221,15 @@ async def test_the_active_ones_of_job_executions(store: Store, house: House) -> 
     await keep(store, run, other, waiting, held, over, elsewhere)
 
     async def look(transaction: Transaction) -> None:
-        assert sorted(ids(await transaction.active_task_executions([run.id]))) == sorted([waiting.id, held.id])
-        both = await transaction.active_task_executions([run.id, other.id])
+        found = await transaction.task_executions_of([], active_of=[run.id])
+        assert sorted(ids(found)) == sorted([waiting.id, held.id])
+        both = await transaction.task_executions_of([], active_of=[run.id, other.id])
         assert sorted(ids(both)) == sorted([waiting.id, held.id, elsewhere.id])
-        found = await transaction.task_executions_by_id([over.id, held.id, new_id()])
+        found = await transaction.task_executions_of([over.id, held.id, new_id()])
         assert sorted(ids(found)) == sorted([over.id, held.id])
+        claimed = [(house.task.id, "a claim")]
+        found = await transaction.task_executions_of([over.id, held.id], claimed=claimed, active_of=[other.id])
+        assert sorted(ids(found)) == sorted([over.id, held.id, elsewhere.id]), "each of them once"
         assert ids(await transaction.job_executions_by_id([run.id, new_id()])) == [run.id]
 
     await store.write(look)

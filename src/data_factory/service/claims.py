@@ -103,7 +103,7 @@ class Claims:
         """Read what was chosen."""
         missing = self._chosen - self._world.task_executions.now.keys()
         if missing:
-            self._world.task_executions.add(await transaction.task_executions_by_id(missing))
+            self._world.task_executions.add(await transaction.task_executions_of(missing))
 
     def hand_out(self, claim: Claim, chosen: Sequence[str]) -> list[TaskExecutionRecord]:
         """Give what was chosen for a claim to its worker; what it was given before, under a new lease."""

@@ -191,8 +191,7 @@ class World:
         await self._load_pipelines(commands, ending, touched)
         await self._load_executions(touched)
         held = {report.id for report in reports} | due[TASK]
-        held |= await self._active_ids(stopped) | await self._claimed_ids(claims)
-        await self._load_task_executions(held, ending)
+        await self._load_task_executions(held, ending, claims, stopped)
         await self.load_graphs(())
         await self._load_results(reports)
         await self._load_tasks({id for claim in claims for id in claim.task_ids})
@@ -217,7 +216,7 @@ class World:
         stopped = {id for id, need in needs.items() if need.active}
         if stopped:
             self._all_active |= stopped
-            await self._load_task_executions(await self._active_ids(stopped), set())
+            await self._load_task_executions(active_of=stopped)
         await self._load_definitions({id for need in needs.values() for id in need.tasks})
         for id, need in needs.items():
             for script in need.scripts:
@@ -264,33 +263,28 @@ class World:
                     wanted.update(ids)
                 case Resize(pipeline=pipeline):
                     wanted.add(pipeline.id)
-        if task_execution_ids or job_execution_ids:
-            wanted.update(await self._transaction.pipelines_of(task_execution_ids, job_execution_ids))
-        if wanted:
-            self.pipelines = {row.id: row for row in await self._transaction.pipelines_by_id(wanted)}
+        if wanted or task_execution_ids or job_execution_ids:
+            found = await self._transaction.pipelines_of(wanted, job_execution_ids, task_execution_ids)
+            self.pipelines = {row.id: row for row in found}
 
     async def _load_executions(self, ids: set[str]) -> None:
         missing = ids - self.executions.now.keys()
         if missing:
             self.executions.add(await self._transaction.job_executions_by_id(missing))
 
-    async def _active_ids(self, job_execution_ids: set[str]) -> set[str]:
-        if not job_execution_ids:
-            return set()
-        return {row.id for row in await self._transaction.active_task_executions(job_execution_ids)}
-
-    async def _claimed_ids(self, claims: Iterable[Claim]) -> set[str]:
-        """What the claims were given before."""
-        pairs = {(task_id, claim.claim_id) for claim in claims if claim.claim_id for task_id in claim.task_ids}
-        if not pairs:
-            return set()
-        return {row.id for row in await self._transaction.claimed_task_executions(pairs)}
-
-    async def _load_task_executions(self, ids: set[str], ending: set[str]) -> None:
-        """These task executions, and the job executions of those that may end."""
-        if not ids:
+    async def _load_task_executions(
+        self,
+        ids: Collection[str] = (),
+        ending: Collection[str] = (),
+        claims: Iterable[Claim] = (),
+        active_of: Collection[str] = (),
+    ) -> None:
+        """These task executions, what claims were given before, and what has not ended of job executions; and the job
+        executions of those that may end."""
+        claimed = {(task_id, claim.claim_id) for claim in claims if claim.claim_id for task_id in claim.task_ids}
+        if not (ids or claimed or active_of):
             return
-        rows = await self._transaction.task_executions_by_id(ids)
+        rows = await self._transaction.task_executions_of(ids, claimed, active_of)
         self.task_executions.add(rows)
         await self._load_executions(
             {row.job_execution_id for row in rows if row.id in ending and row.status not in TASK_EXECUTION_ENDED}

@@ -98,11 +98,13 @@ class PostgresqlTransaction(PostgresqlReads):
     # -- pipelines
 
     async def pipelines_by_id(self, ids: Iterable[str]) -> list[PipelineRecord]:
-        return await self._all(PipelineRecord, "hold_pipelines_by_id", ids=texts(ids))
+        return await self.pipelines_of(ids)
 
-    async def pipelines_of(self, task_execution_ids: Iterable[str], job_execution_ids: Iterable[str]) -> list[str]:
-        ids = {"task_execution_ids": texts(task_execution_ids), "job_execution_ids": texts(job_execution_ids)}
-        return await self._names("pipelines_of", **ids)
+    async def pipelines_of(
+        self, ids: Iterable[str], job_execution_ids: Iterable[str] = (), task_execution_ids: Iterable[str] = ()
+    ) -> list[PipelineRecord]:
+        of = {"task_execution_ids": texts(task_execution_ids), "job_execution_ids": texts(job_execution_ids)}
+        return await self._all(PipelineRecord, "hold_pipelines", ids=texts(ids), **of)
 
     async def insert_pipeline(self, pipeline: PipelineRecord) -> None:
         await self._execute("insert_pipeline", **_as_dict(pipeline))
@@ -158,16 +160,16 @@ class PostgresqlTransaction(PostgresqlReads):
 
     # -- task executions
 
-    async def task_executions_by_id(self, ids: Iterable[str]) -> list[TaskExecutionRecord]:
-        return await self._all(TaskExecutionRecord, "hold_task_executions_by_id", ids=texts(ids))
+    async def task_executions_of(
+        self, ids: Iterable[str], claimed: Iterable[Pair] = (), active_of: Iterable[str] = ()
+    ) -> list[TaskExecutionRecord]:
+        task_ids, claim_ids = columns(claimed, 2)
+        values = {"ids": texts(ids), "task_ids": task_ids, "claim_ids": claim_ids, "active_of": texts(active_of)}
+        return await self._all(TaskExecutionRecord, "hold_task_executions", **values)
 
     async def latest_task_executions(self, pairs: Iterable[Pair]) -> list[TaskExecutionRecord]:
         ids, paths = columns(pairs, 2)
         return await self._all(TaskExecutionRecord, "latest_task_executions", job_execution_ids=ids, paths=paths)
-
-    async def active_task_executions(self, job_execution_ids: Iterable[str]) -> list[TaskExecutionRecord]:
-        name = "active_task_executions"
-        return await self._all(TaskExecutionRecord, name, job_execution_ids=texts(job_execution_ids))
 
     async def claimable_task_executions(self, wanted: Mapping[str, int]) -> list[WaitingRecord]:
         ids, counts = columns(wanted.items(), 2)
@@ -175,11 +177,6 @@ class PostgresqlTransaction(PostgresqlReads):
 
     async def claimable_tasks(self, task_ids: Iterable[str]) -> list[str]:
         return await self._names("claimable_tasks", task_ids=texts(task_ids))
-
-    async def claimed_task_executions(self, pairs: Iterable[Pair]) -> list[TaskExecutionRecord]:
-        task_ids, claim_ids = columns(pairs, 2)
-        name = "claimed_task_executions"
-        return await self._all(TaskExecutionRecord, name, task_ids=task_ids, claim_ids=claim_ids)
 
     async def in_progress_counts(self, task_ids: Iterable[str]) -> dict[str, int]:
         ids = texts(task_ids)

@@ -174,9 +174,11 @@ class SqliteTransaction:
     async def pipelines_of_account(self, account_id: str, part: Slice) -> list[PipelineRecord]:
         return self._listed(PipelineRecord, "pipelines_of_account", part, account_id=account_id)
 
-    async def pipelines_of(self, task_execution_ids: Iterable[str], job_execution_ids: Iterable[str]) -> list[str]:
-        ids = {"task_execution_ids": _array(task_execution_ids), "job_execution_ids": _array(job_execution_ids)}
-        return [id for (id,) in self._execute("pipelines_of", **ids)]
+    async def pipelines_of(
+        self, ids: Iterable[str], job_execution_ids: Iterable[str] = (), task_execution_ids: Iterable[str] = ()
+    ) -> list[PipelineRecord]:
+        of = {"task_execution_ids": _array(task_execution_ids), "job_execution_ids": _array(job_execution_ids)}
+        return self._all(PipelineRecord, "pipelines_of", ids=_array(ids), **of)
 
     async def insert_pipeline(self, pipeline: PipelineRecord) -> None:
         self._execute("insert_pipeline", **_as_dict(pipeline))
@@ -271,24 +273,20 @@ class SqliteTransaction:
         values = {"account_id": account_id, "job_execution_id": job_execution_id}
         return self._listed_within(TaskExecutionRecord, "task_executions_of_job", part, **values)
 
-    async def task_executions_by_id(self, ids: Iterable[str]) -> list[TaskExecutionRecord]:
-        return self._all(TaskExecutionRecord, "task_executions_by_id", ids=_array(ids))
+    async def task_executions_of(
+        self, ids: Iterable[str], claimed: Iterable[Pair] = (), active_of: Iterable[str] = ()
+    ) -> list[TaskExecutionRecord]:
+        values = {"ids": _array(ids), "claimed": _array(claimed), "active_of": _array(active_of)}
+        return self._all(TaskExecutionRecord, "task_executions_of", **values)
 
     async def latest_task_executions(self, pairs: Iterable[Pair]) -> list[TaskExecutionRecord]:
         return self._all(TaskExecutionRecord, "latest_task_executions", pairs=_array(pairs))
-
-    async def active_task_executions(self, job_execution_ids: Iterable[str]) -> list[TaskExecutionRecord]:
-        name = "active_task_executions"
-        return self._all(TaskExecutionRecord, name, job_execution_ids=_array(job_execution_ids))
 
     async def claimable_task_executions(self, wanted: Mapping[str, int]) -> list[WaitingRecord]:
         return self._all(WaitingRecord, "claimable_task_executions", wanted=_array(wanted.items()))
 
     async def claimable_tasks(self, task_ids: Iterable[str]) -> list[str]:
         return [id for (id,) in self._execute("claimable_tasks", task_ids=_array(task_ids))]
-
-    async def claimed_task_executions(self, pairs: Iterable[Pair]) -> list[TaskExecutionRecord]:
-        return self._all(TaskExecutionRecord, "claimed_task_executions", pairs=_array(pairs))
 
     async def in_progress_counts(self, task_ids: Iterable[str]) -> dict[str, int]:
         return self._counts("in_progress_counts", task_ids=_array(task_ids))

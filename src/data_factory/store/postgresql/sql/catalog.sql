@@ -43,8 +43,16 @@ WHERE p.id = n.id;
 -- name: pipelines_by_id
 SELECT * FROM pipelines WHERE id = ANY (:ids::text[]);
 
--- name: hold_pipelines_by_id
-SELECT * FROM pipelines WHERE id = ANY (:ids::text[]) ORDER BY id FOR NO KEY UPDATE;
+-- name: hold_pipelines
+-- These, and those that these executions belong to.
+SELECT * FROM pipelines WHERE id = ANY (ARRAY(
+    SELECT unnest(:ids::text[])
+    UNION ALL
+    SELECT e.pipeline_id FROM job_executions AS e WHERE e.id = ANY (:job_execution_ids::text[])
+    UNION ALL
+    SELECT e.pipeline_id FROM task_executions AS t JOIN job_executions AS e ON e.id = t.job_execution_id
+    WHERE t.id = ANY (:task_execution_ids::text[])
+)) ORDER BY id FOR NO KEY UPDATE;
 
 -- name: default_pipeline
 SELECT * FROM pipelines WHERE account_id = :account_id AND is_default = 1;

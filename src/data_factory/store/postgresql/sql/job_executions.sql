@@ -47,12 +47,6 @@ SELECT FROM changed;
 -- name: hold_job_executions_by_id
 SELECT * FROM job_executions WHERE id = ANY (:ids::text[]) ORDER BY id FOR NO KEY UPDATE;
 
--- name: pipelines_of
-SELECT e.pipeline_id FROM job_executions AS e WHERE e.id = ANY (:job_execution_ids::text[])
-UNION
-SELECT e.pipeline_id FROM task_executions AS t JOIN job_executions AS e ON e.id = t.job_execution_id
-WHERE t.id = ANY (:task_execution_ids::text[]);
-
 -- name: pending_job_executions
 -- The oldest ones that wait for a slot, of each pipeline as many as are wanted.
 SELECT e.id, w.queue_id, octet_length(e.input) AS size

@@ -28,8 +28,17 @@ FROM unnest(
 )
 WHERE t.id = n.id AND t.status = n.expected_status AND t.lease IS NOT DISTINCT FROM n.expected_lease;
 
--- name: hold_task_executions_by_id
-SELECT * FROM task_executions WHERE id = ANY (:ids::text[]) ORDER BY id FOR NO KEY UPDATE;
+-- name: hold_task_executions
+-- These, what is held under claims, and what has not ended of job executions.
+SELECT * FROM task_executions WHERE id = ANY (ARRAY(
+    SELECT unnest(:ids::text[])
+    UNION ALL
+    SELECT t.id FROM unnest(:task_ids::text[], :claim_ids::text[]) AS p (task_id, claim_id)
+    JOIN task_executions AS t ON t.task_id = p.task_id AND t.claim_id = p.claim_id AND t.status = 'IN_PROGRESS'
+    UNION ALL
+    SELECT t.id FROM unnest(:active_of::text[]) AS j (id)
+    JOIN task_executions AS t ON t.job_execution_id = j.id AND t.status IN ('SCHEDULED', 'IN_PROGRESS')
+)) ORDER BY id FOR NO KEY UPDATE;
 
 -- name: latest_task_executions
 -- The latest attempt at each path of a job execution.
@@ -38,10 +47,6 @@ SELECT t.* FROM unnest(:job_execution_ids::text[], :paths::text[]) AS p (job_exe
     WHERE last.job_execution_id = p.job_execution_id AND last.path = p.path
     ORDER BY last.attempt DESC LIMIT 1
 ) AS t;
-
--- name: active_task_executions
-SELECT t.* FROM unnest(:job_execution_ids::text[]) AS j (id)
-JOIN task_executions AS t ON t.job_execution_id = j.id AND t.status IN ('SCHEDULED', 'IN_PROGRESS');
 
 -- name: claimable_task_executions
 -- The oldest ones that wait for a worker, of each task as many as are wanted, without those that another transaction is
@@ -59,11 +64,6 @@ ORDER BY t.seq;
 SELECT w.id FROM unnest(:task_ids::text[]) AS w (id) WHERE EXISTS (
     SELECT FROM task_executions AS r WHERE r.task_id = w.id AND r.status = 'SCHEDULED' AND r.available_at IS NULL
 );
-
--- name: claimed_task_executions
--- What a claim request was given before.
-SELECT t.* FROM unnest(:task_ids::text[], :claim_ids::text[]) AS p (task_id, claim_id)
-JOIN task_executions AS t ON t.task_id = p.task_id AND t.claim_id = p.claim_id AND t.status = 'IN_PROGRESS';
 
 -- name: hold_tasks
 -- Who counts what is in progress of a task, to stay within its limit, is alone with it until the transaction ends.

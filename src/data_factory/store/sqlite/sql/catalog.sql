@@ -40,6 +40,17 @@ UPDATE pipelines SET running = running + :running, pending = pending + :pending 
 -- name: pipelines_by_id
 SELECT * FROM pipelines WHERE id IN (SELECT value FROM json_each(:ids));
 
+-- name: pipelines_of
+-- These, and those that these executions belong to.
+SELECT * FROM pipelines WHERE id IN (
+    SELECT value FROM json_each(:ids)
+    UNION ALL
+    SELECT e.pipeline_id FROM json_each(:job_execution_ids) AS j JOIN job_executions AS e ON e.id = j.value
+    UNION ALL
+    SELECT e.pipeline_id FROM json_each(:task_execution_ids) AS i
+    JOIN task_executions AS t ON t.id = i.value JOIN job_executions AS e ON e.id = t.job_execution_id
+);
+
 -- name: default_pipeline
 SELECT * FROM pipelines WHERE account_id = :account_id AND is_default = 1;
 

@@ -16,12 +16,6 @@ WHERE id = :id AND status = :expected_status;
 -- name: job_executions_by_id
 SELECT * FROM job_executions WHERE id IN (SELECT value FROM json_each(:ids));
 
--- name: pipelines_of
-SELECT e.pipeline_id FROM json_each(:job_execution_ids) AS j JOIN job_executions AS e ON e.id = j.value
-UNION
-SELECT e.pipeline_id FROM json_each(:task_execution_ids) AS i
-JOIN task_executions AS t ON t.id = i.value JOIN job_executions AS e ON e.id = t.job_execution_id;
-
 -- name: pending_job_executions
 -- The oldest ones that wait for a slot: `wanted` is [[pipeline_id, how many], …]. Each step takes the next of its pipeline
 -- from the index, so what is read is what is wanted, however many wait.

@@ -17,8 +17,17 @@ UPDATE task_executions SET
     timer_at = :timer_at, failure = :failure, warning = :warning, progress = :progress, output = :output
 WHERE id = :id AND status = :expected_status AND lease IS :expected_lease;
 
--- name: task_executions_by_id
-SELECT * FROM task_executions WHERE id IN (SELECT value FROM json_each(:ids));
+-- name: task_executions_of
+-- These, what is held under claims (`claimed` is [[task_id, claim_id], …]), and what has not ended of job executions.
+SELECT * FROM task_executions WHERE id IN (
+    SELECT value FROM json_each(:ids)
+    UNION ALL
+    SELECT t.id FROM json_each(:claimed) AS p JOIN task_executions AS t
+        ON t.task_id = p.value ->> 0 AND t.claim_id = p.value ->> 1 AND t.status = 'IN_PROGRESS'
+    UNION ALL
+    SELECT t.id FROM json_each(:active_of) AS j JOIN task_executions AS t
+        ON t.job_execution_id = j.value AND t.status IN ('SCHEDULED', 'IN_PROGRESS')
+);
 
 -- name: latest_task_executions
 -- The latest attempt at each path of a job execution: `pairs` is [[job_execution_id, path], …].
@@ -28,10 +37,6 @@ WHERE t.seq = (
     WHERE last.job_execution_id = p.value ->> 0 AND last.path = p.value ->> 1
     ORDER BY last.attempt DESC LIMIT 1
 );
-
--- name: active_task_executions
-SELECT t.* FROM json_each(:job_execution_ids) AS j
-JOIN task_executions AS t ON t.job_execution_id = j.value AND t.status IN ('SCHEDULED', 'IN_PROGRESS');
 
 -- name: claimable_task_executions
 -- The oldest ones that wait for a worker: `wanted` is [[task_id, how many], …]. Each step takes the next of its task
@@ -58,12 +63,6 @@ SELECT w.value FROM json_each(:task_ids) AS w WHERE EXISTS (
     SELECT 1 FROM task_executions AS r
     WHERE r.task_id = w.value AND r.status = 'SCHEDULED' AND r.available_at IS NULL
 );
-
--- name: claimed_task_executions
--- What a claim request was given before: `pairs` is [[task_id, claim_id], …].
-SELECT t.* FROM json_each(:pairs) AS p
-JOIN task_executions AS t
-    ON t.task_id = p.value ->> 0 AND t.claim_id = p.value ->> 1 AND t.status = 'IN_PROGRESS';
 
 -- name: in_progress_counts
 SELECT t.task_id, count(*) FROM json_each(:task_ids) AS w
