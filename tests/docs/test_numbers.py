@@ -11,14 +11,18 @@ from data_factory.cli.server import MIN_KEY_LENGTH
 from data_factory.cli.serving import GRACE_S
 from data_factory.engine import interpolation, paths
 from data_factory.model.requests import ClaimRequest
-from data_factory.service import batch, membership
+from data_factory.service import batch, sparing
+from data_factory.store.postgresql import peers
+from data_factory.store.promises import PATIENCE_S
 from data_factory.worker.worker import LONGEST_PAUSE_SECONDS
 from tests.docs.page import ROOT
 
 LEASE_S = ClaimRequest(()).lease_seconds
 NUMBERS = [
     ("explanation/durability.md", "pauses of five seconds at the most", LONGEST_PAUSE_SECONDS, 5),
-    ("explanation/durability.md", "it ends ten seconds after the start", membership.SPARED_MS, 10_000),
+    ("explanation/durability.md", "it ends ten seconds after the start", sparing.SPARED_MS, 10_000),
+    ("explanation/durability.md", "two thousand to a transaction", sparing.AT_ONCE, 2_000),
+    ("explanation/durability.md", "(70 seconds, with the", 2 * (peers.LOOK_S + PATIENCE_S), 70),
     ("explanation/durability.md", "sent again for 24 hours", batch.IDEMPOTENCY_MS, 24 * 3600 * 1000),
     (
         "explanation/durability.md",

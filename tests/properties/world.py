@@ -17,7 +17,7 @@ from data_factory.model.ids import IdMaker
 from data_factory.model.records import JobRecord, PipelineRecord, TaskExecutionRecord, TaskRecord
 from data_factory.service.batch import Done, Effects
 from data_factory.service.commands import Command, FillSlots
-from data_factory.service.membership import SPARED_MS
+from data_factory.service.sparing import SPARED_MS
 from data_factory.store.promises import Reads, Transaction
 from tests.properties.plan import JobPlan, Plan
 from tests.properties.reference import Attempt, Reference, Run

@@ -35,9 +35,9 @@ LONG = 3_600
 class Server(Orders):
     """One of the servers, and the account that they share."""
 
-    def __init__(self, database: Database) -> None:
-        self.store = PostgresqlStore(database.url)
-        self.platform = Platform(self.store, DiskBlobs(Path("/nowhere")))
+    def __init__(self, database: Database, url: str | None = None, blobs: Path = Path("/nowhere")) -> None:
+        self.store = PostgresqlStore(url or database.url)
+        self.platform = Platform(self.store, DiskBlobs(blobs))
 
     async def start(self) -> None:
         await self.platform.start(KEY)
@@ -56,8 +56,8 @@ class Server(Orders):
 
 
 @asynccontextmanager
-async def servers(database: Database, count: int = 2) -> AsyncIterator[list[Server]]:
-    here = [Server(database) for _ in range(count)]
+async def servers(database: Database, count: int = 2, blobs: Path = Path("/nowhere")) -> AsyncIterator[list[Server]]:
+    here = [Server(database, blobs=blobs) for _ in range(count)]
     await asyncio.gather(*(server.start() for server in here))
     try:
         yield here

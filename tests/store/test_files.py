@@ -83,6 +83,20 @@ async def test_what_was_arriving_when_nobody_was_left_is_due(store: Store, house
     assert await found(store, house.account.id, kept.id) == [kept]
 
 
+async def test_what_is_still_to_come_is_not_due_with_what_was_given_up(store: Store, house: House) -> None:
+    ours, theirs = [
+        file(house.account.id, status="ARRIVING", filename="", sha256="", due_at=NOW + 5_000) for _ in range(2)
+    ]
+    there = await arrive(store, file(house.account.id, due_at=NOW + 9_000))
+    for one in (ours, theirs):
+        await store.write(lambda t, one=one: t.insert_file(one))  # type: ignore[misc]
+    await store.write(lambda t: t.abandon_files(NOW + 10))
+    await store.write(lambda t: t.renew_files([ours.id, there.id], NOW + 7_000))
+    assert ids(await store.write(lambda t: t.due_files(NOW + 6_999, 10))) == [theirs.id]
+    assert ids(await store.write(lambda t: t.due_files(NOW + 7_000, 10))) == [theirs.id, ours.id]
+    assert await found(store, house.account.id, there.id) == [there]
+
+
 async def test_what_a_job_uses_stays_and_can_be_asked_for(store: Store, house: House) -> None:
     one, two = [await arrive(store, file(house.account.id)) for _ in range(2)]
     owner = house.account.id

@@ -149,6 +149,23 @@ async def test_leases_are_spared_a_few_at_a_time_and_none_twice(store: Store, ho
     assert [row.lease_expires_at for row in found] == [row.timer_at for row in found] == ends
 
 
+async def test_while_leases_are_to_be_spared_no_task_execution_is_due(store: Store, house: House) -> None:
+    """Whoever looks, and whoever is to spare them. Deadlines of jobs have nothing to do with it."""
+    run = started(execution(house.job), deadline_at=NOW + 5)
+    held = claimed(attempt(run, house.task.id), lease_expires_at=NOW - 1, timer_at=NOW - 1)
+    await keep(store, run, held)
+    await store.write(lambda t: t.begin_sparing(NOW - 7))
+    await store.write(lambda t: t.begin_sparing(NOW))
+    assert await store.write(lambda t: t.sparing_since()) == NOW
+    assert await store.write(lambda t: t.due_task_executions(NOW, 10)) == []
+    assert ids(await store.write(lambda t: t.due_job_executions(NOW + 5, 10))) == [run.id]
+    assert await next_timer(store) == NOW + 5
+    await store.write(lambda t: t.end_sparing())
+    assert await store.write(lambda t: t.sparing_since()) is None
+    assert ids(await store.write(lambda t: t.due_task_executions(NOW, 10))) == [held.id]
+    assert await next_timer(store) == NOW - 1
+
+
 async def next_timer(store: Store) -> int | None:
     return await store.read(lambda reads: reads.next_timer())
 

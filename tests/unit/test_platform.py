@@ -11,8 +11,8 @@ from typing import TypeVar
 import pytest
 
 from data_factory.service import batch as batches
-from data_factory.service import membership
 from data_factory.service import platform as platforms
+from data_factory.service import sparing
 from data_factory.service.paging import Part
 from data_factory.store.disk import DiskBlobs
 from data_factory.store.promises import StoreUnavailable, Transaction
@@ -147,7 +147,7 @@ async def test_a_worker_that_is_not_heard_after_a_start_has_lost_its_lease(tmp_p
     await here.platform.stop()
     again = await opened(tmp_path, now=here.now + 3_600_000)
     await again.settle()
-    again.now += membership.SPARED_MS
+    again.now += sparing.SPARED_MS
     await again.platform.timers.run_once()
     assert await statuses(again) == ["TIMEDOUT"]
     await again.platform.stop()

@@ -11,6 +11,7 @@ import pytest
 from data_factory.model.records import JobExecutionRecord
 from data_factory.service import timers as timing
 from data_factory.service.commands import FireTimers
+from data_factory.service.sparing import Sparing
 from data_factory.service.timers import Timers
 from data_factory.store.promises import Reads, Store, StoreUnavailable
 from tests.factory import LONG, Factory, factory
@@ -109,7 +110,7 @@ async def test_a_timer_that_is_due_in_the_millisecond_of_going_to_sleep_is_not_o
     for ahead in range(1, 6):
         (launched,) = await here.launches(job)
         here.now += 60_000 - ahead
-        timers = Timers(here.store, here.platform.dispatcher, clock)
+        timers = Timers(here.store, here.platform.dispatcher, Sparing(here.store, clock), clock)
         timers.start()
         assert await end_of(here, launched) == "TIMEDOUT"
         await timers.stop()
@@ -130,7 +131,7 @@ async def test_a_clock_that_was_set_forward_is_noticed_and_looking_at_it_costs_n
     job = await here.job(step("first", await here.task()), timeoutSeconds=60)
     (launched,) = await here.launches(job)
     before = here.platform.dispatcher.batches
-    timers = Timers(here.store, here.platform.dispatcher, clock)
+    timers = Timers(here.store, here.platform.dispatcher, Sparing(here.store, clock), clock)
     timers.start()
     assert await end_of(here, launched) == "TIMEDOUT"
     await timers.stop()
@@ -144,10 +145,12 @@ class FaultyStore(Wrapped):
     def __init__(self, store: Store, *errors: Exception) -> None:
         super().__init__(store)
         self._errors = list(errors)
+        self.mended = asyncio.Event()
 
     async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:
         if self._errors:
             raise self._errors.pop(0)
+        self.mended.set()
         return await super().read(work)
 
 
@@ -158,9 +161,10 @@ async def test_whatever_fails_the_loop_tries_again(
     job = await here.job(step("first", await here.task()), timeoutSeconds=60)
     (launched,) = await here.launches(job)
     store = FaultyStore(here.store, StoreUnavailable(), ZeroDivisionError())
-    timers = Timers(store, here.platform.dispatcher, lambda: here.now)
+    timers = Timers(store, here.platform.dispatcher, Sparing(here.store, lambda: here.now), lambda: here.now)
     timers.start()
-    await here.settle()
+    async with asyncio.timeout(60):
+        await store.mended.wait()
     here.now += 60_000
     timers.note(0)
     assert await end_of(here, launched) == "TIMEDOUT"
@@ -169,7 +173,7 @@ async def test_whatever_fails_the_loop_tries_again(
 
 
 async def test_to_stop_what_was_not_started_is_to_do_nothing(here: Factory) -> None:
-    await Timers(here.store, here.platform.dispatcher, lambda: here.now).stop()
+    await Timers(here.store, here.platform.dispatcher, Sparing(here.store, lambda: here.now), lambda: here.now).stop()
 
 
 async def test_a_stop_in_the_moment_in_which_a_timer_is_noted_is_heard(here: Factory) -> None:
@@ -182,7 +186,7 @@ async def test_a_stop_in_the_moment_in_which_a_timer_is_noted_is_heard(here: Fac
             event.set()
         return here.now
 
-    timers = Timers(here.store, here.platform.dispatcher, clock)
+    timers = Timers(here.store, here.platform.dispatcher, Sparing(here.store, clock), clock)
     timers.start()
     async with asyncio.timeout(10):
         await asleep.wait()

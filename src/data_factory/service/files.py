@@ -73,6 +73,21 @@ class Files:
         self._retention = retention
         self._clock = clock
         self._new_id = new_id
+        self._arriving: set[str] = set()
+
+    def sweep_by(self, at: int) -> None:
+        """There may be files that are due then."""
+        self._retention.note(at)
+
+    async def expect_the_rest(self) -> None:
+        """Say of the files that this process is receiving that they are still to come.
+
+        Raises:
+            Unavailable: that cannot be kept.
+        """
+        if self._arriving:
+            ids, due_at = sorted(self._arriving), self._clock() + ARRIVAL_MS
+            await self._store.write(lambda transaction: transaction.renew_files(ids, due_at))
 
     def arrival(self, account_id: str) -> Arrival:
         """A file that is about to be uploaded.
@@ -84,7 +99,9 @@ class Files:
         # As all ids, in the order of time; the rest cannot be guessed. It is not the checksum: a file has a name, an
         # end and an owner of its own, whatever others have the same content.
         id = self._new_id() + secrets.token_hex(_RANDOM_BYTES)
-        return Arrival(self._store, self._blobs, self._retention, self._clock, self.rules, account_id, id)
+        return Arrival(
+            self._store, self._blobs, self._retention, self._clock, self.rules, self._arriving, account_id, id
+        )
 
     async def file(self, account_id: str, id: str) -> FileRecord:
         """A file; NotFound when there is none."""
@@ -155,6 +172,7 @@ class Arrival:
         retention: Retention,
         clock: Clock,
         rules: FileRules,
+        arriving: set[str],
         account_id: str,
         id: str,
     ) -> None:
@@ -163,6 +181,7 @@ class Arrival:
         self._retention = retention
         self._clock = clock
         self._rules = rules
+        self._arriving = arriving
         self._account_id = account_id
         self.id = id
         self._size = 0
@@ -259,6 +278,7 @@ class Arrival:
             now = self._clock()
             arriving = FileRecord(self.id, self._account_id, "ARRIVING", "", "", 0, "", now, now, now + ARRIVAL_MS)
             self._awaited = True
+            self._arriving.add(self._id)
             await self._store.write(lambda transaction: transaction.insert_file(arriving))
             self._retention.note(arriving.due_at)
             self._draft = await self._blobs.draft(self.id)
@@ -285,6 +305,7 @@ class Arrival:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing is left of it, or what is left is swept: whoever comes here has an answer to give first."""
+        self._arriving.discard(self._id)
         if not self._awaited:
             return
         now = self._clock()

@@ -2,46 +2,56 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Final
-
 from data_factory.service import news
 from data_factory.service.clock import Clock
+from data_factory.service.files import Files
 from data_factory.service.keys import Keys
+from data_factory.service.sparing import Sparing
 from data_factory.service.timers import Timers
 from data_factory.service.waiting_room import WaitingRoom
 from data_factory.store.promises import Store, Transaction
-
-SPARED_MS: Final = 10_000
-"""How long a worker is given to be heard again, when nobody was there to hear it: after a start, or an outage."""
-
-SPARED_AT_ONCE: Final = 2_000
-"""The most leases that are spared in one transaction: however many there are, none takes longer than may be waited."""
 
 
 class Membership:
     """What the others tell is passed on to those who wait here; what may have been missed is looked up."""
 
-    def __init__(self, store: Store, clock: Clock, room: WaitingRoom, timers: Timers, keys: Keys) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        sparing: Sparing,
+        room: WaitingRoom,
+        timers: Timers,
+        keys: Keys,
+        files: Files,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._sparing = sparing
         self._room = room
         self._timers = timers
         self._keys = keys
+        self._files = files
 
-    async def arrive_first(self) -> None:
-        """Nobody was there to hear a worker: its lease does not end before it had the time to be heard again.
+    async def arrive_first(self, chance_ms: int) -> None:
+        """Nobody was there to hear a worker: its lease does not end before it had the time to be heard again. The files
+        that others were receiving are given up unless they come back.
 
-        A process that joins others spares nothing, or those that are started one after the other would keep alive the
-        lease of a worker that is dead. And nobody is there any more to receive the rest of a file.
+        A process that joins others does nothing of this, or those that are started one after the other would keep alive
+        the lease of a worker that is dead. And it only says what is to be done: who starts serves at once.
         """
-        await self._store.write(lambda transaction: transaction.abandon_files(self._clock()))
-        since = self._clock()
-        while await self._store.write(partial(self._spare_some, since)) == SPARED_AT_ONCE:
-            pass
+        given_up_at = self._clock() + chance_ms
 
-    async def _spare_some(self, since: int, transaction: Transaction) -> int:
-        return await transaction.spare_leases(since, self._clock(), SPARED_MS, SPARED_AT_ONCE)
+        async def take_stock(transaction: Transaction) -> None:
+            await self._sparing.begin(transaction)
+            await transaction.abandon_files(given_up_at)
+
+        await self._store.write(take_stock)
+        self._files.sweep_by(given_up_at)
+
+    async def arrive(self) -> None:
+        """Others may have given up what we are receiving: it is still to come."""
+        await self._files.expect_the_rest()
 
     def hear(self, line: str) -> None:
         """Wake those who wait here for what another process has done."""

@@ -21,6 +21,7 @@ from data_factory.service.keys import Keep, Keys
 from data_factory.service.membership import Membership
 from data_factory.service.polls import Polls
 from data_factory.service.retention import Retention
+from data_factory.service.sparing import Sparing
 from data_factory.service.timers import Timers
 from data_factory.service.waiting_room import WaitingRoom
 from data_factory.store.blobs import Blobs
@@ -58,7 +59,8 @@ class Platform:
         self.room = WaitingRoom()
         graphs = Graphs()
         self.dispatcher = Dispatcher(store, clock, self.new_id, self._tell, graphs)
-        self.timers = Timers(store, self.dispatcher, clock)
+        sparing = Sparing(store, clock)
+        self.timers = Timers(store, self.dispatcher, sparing, clock)
         self.polls = Polls(store, clock)
         self.executions = Executions(store, self.dispatcher, self.room, self.polls, clock)
         self.catalog = Catalog(store, self.dispatcher, graphs, clock, self.new_id)
@@ -67,7 +69,7 @@ class Platform:
         self.files = Files(store, blobs, self.retention, clock, self.new_id, rules or FileRules())
         self.keys = Keys(store, clock, self.new_id)
         self.health = Health(store, self.dispatcher)
-        self._membership = Membership(store, clock, self.room, self.timers, self.keys)
+        self._membership = Membership(store, clock, sparing, self.room, self.timers, self.keys, self.files)
         self._filling: set[asyncio.Task[None]] = set()
 
     async def start(self, fixed_key: str | None = None, keep: Keep | None = None) -> str | None:

@@ -11,6 +11,7 @@ from data_factory.model.errors import Unavailable
 from data_factory.service.clock import Clock
 from data_factory.service.commands import FireTimers
 from data_factory.service.dispatcher import Dispatcher
+from data_factory.service.sparing import Sparing
 from data_factory.store.promises import Reads, Store
 
 log = logging.getLogger(__name__)
@@ -22,11 +23,13 @@ RETRY_S: Final = 1.0
 
 
 class Timers:
-    """Fires leases, retries and timeouts when they are due."""
+    """Fires leases, retries and timeouts when they are due: after a start or an outage, once leases are spared."""
 
-    def __init__(self, store: Store, dispatcher: Dispatcher, clock: Clock) -> None:
+    def __init__(self, store: Store, dispatcher: Dispatcher, sparing: Sparing, clock: Clock) -> None:
         self._store = store
         self._dispatcher = dispatcher
+        self._sparing = sparing
+        self._to_be_spared = True
         self._clock = clock
         self._next: int | None = None
         self._earlier = asyncio.Event()
@@ -51,6 +54,7 @@ class Timers:
     def resume(self) -> None:
         """Go on: first with what came due meanwhile."""
         self._may_fire.set()
+        self._to_be_spared = True
         self.note(self._clock())
 
     async def stop(self) -> None:
@@ -61,6 +65,7 @@ class Timers:
 
     async def run_once(self) -> None:
         """Do all that is due now, and find out when the next is."""
+        await self._spare()
         while await self._dispatcher.submit(FireTimers()):
             pass
         self._next = None
@@ -78,6 +83,16 @@ class Timers:
             except Exception:  # whatever it is, time goes on
                 log.exception("the timers could not be fired; trying again")
                 await asyncio.sleep(RETRY_S)
+
+    async def _spare(self) -> None:
+        if not self._to_be_spared:
+            return
+        self._to_be_spared = False
+        try:
+            await self._sparing.finish()
+        except BaseException:
+            self._to_be_spared = True
+            raise
 
     async def _until_due(self) -> None:
         while self._next is None or self._clock() < self._next:

@@ -170,7 +170,8 @@ class Reads(Protocol):
         ...
 
     async def next_timer(self) -> int | None:
-        """When the next timer of any execution is due; None when there is none."""
+        """When the next timer of any execution is due; None when there is none. Those of task executions do not count
+        while leases are to be spared."""
         ...
 
     async def idempotency_keys(self, pairs: Iterable[Pair]) -> list[IdempotencyRecord]:
@@ -270,13 +271,28 @@ class Transaction(Reads, Protocol):
         """As in `Reads`; until the transaction ends, nobody else counts them."""
         ...
 
-    async def due_task_executions(self, now: int, limit: int) -> list[TaskExecutionRecord]: ...
+    async def due_task_executions(self, now: int, limit: int) -> list[TaskExecutionRecord]:
+        """Those whose timer has come due, the earliest first; none while leases are to be spared."""
+        ...
+
+    async def begin_sparing(self, since: int) -> None:
+        """Leases are to be spared, reckoned from `since`. Until that was done no task execution is due."""
+        ...
+
+    async def sparing_since(self) -> int | None:
+        """From when that is reckoned, if it is to be done; until the transaction ends, nobody else does it."""
+        ...
+
     async def spare_leases(self, since: int, now: int, grace_ms: int, limit: int) -> int:
         """Let leases last until `now` + `grace_ms`, or until their own length has passed from `now` if that is less.
 
         They are those that would end before the same, reckoned from `since`: the first `limit` of them. How many there
         were.
         """
+        ...
+
+    async def end_sparing(self) -> None:
+        """All that was to be spared has been."""
         ...
 
     async def insert_task_executions(self, rows: Sequence[TaskExecutionRecord]) -> None: ...
@@ -317,8 +333,12 @@ class Transaction(Reads, Protocol):
         """A job uses these files, of those that its account has, and no others: they stay from now on."""
         ...
 
-    async def abandon_files(self, now: int) -> None:
-        """Whatever is arriving is due: nobody is left to bring the rest."""
+    async def abandon_files(self, due_at: int) -> None:
+        """Whatever is arriving is due then, unless whoever brings the rest says before that it is still to come."""
+        ...
+
+    async def renew_files(self, ids: Iterable[str], due_at: int) -> None:
+        """Of these, what is arriving is still to come; it is due then."""
         ...
 
     async def due_files(self, now: int, limit: int) -> list[FileRecord]:
@@ -341,8 +361,13 @@ class Transaction(Reads, Protocol):
 class Member(Protocol):
     """One of the processes that work on one store."""
 
-    async def arrive_first(self) -> None:
-        """Nobody else is here, and nobody will be until this returns."""
+    async def arrive_first(self, chance_ms: int) -> None:
+        """Nobody else is here, and nobody will be until this returns. Those who were here before may still be at work:
+        within `chance_ms` they will have come back, or they never will."""
+        ...
+
+    async def arrive(self) -> None:
+        """We are here, for the first time or again, and whoever was the first has arrived."""
         ...
 
     def hear(self, news: str) -> None:

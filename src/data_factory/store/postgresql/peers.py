@@ -111,10 +111,12 @@ class Peers:
             raise StoreUnavailable("The database is being copied: wait until that has ended.")
         first = await connection.fetchval("SELECT pg_try_advisory_lock($1)", _PRESENT)
         if first:
-            await member.arrive_first()
+            # Whoever has not yet noticed that the connection is lost does so within half of that.
+            await member.arrive_first(chance_ms=round(2 * (LOOK_S + self._patience) * 1000))
         await connection.execute("SELECT pg_advisory_lock_shared($1)", _PRESENT)
         if first:
             await connection.execute("SELECT pg_advisory_unlock($1)", _PRESENT)
+        await member.arrive()
 
     async def _ask_the_time(self, connection: Connection) -> None:
         asked = self.clock.steady()

@@ -187,7 +187,19 @@ class PostgresqlTransaction(PostgresqlReads):
         return await self._all(TaskExecutionRecord, "due_task_executions", now=now, limit=limit)
 
     async def spare_leases(self, since: int, now: int, grace_ms: int, limit: int) -> int:
-        return await self._execute("spare_leases", since=since, now=now, grace_ms=grace_ms, limit=limit)
+        self.wrote = True
+        [(ending,)] = await self._fetch("spare_leases", since=since, now=now, grace_ms=grace_ms, limit=limit)
+        return int(ending)
+
+    async def begin_sparing(self, since: int) -> None:
+        await self._execute("begin_sparing", since=since)
+
+    async def sparing_since(self) -> int | None:
+        found = await self._fetch("sparing_since")
+        return int(found[0][0]) if found else None
+
+    async def end_sparing(self) -> None:
+        await self._execute("end_sparing")
 
     async def insert_task_executions(self, rows: Sequence[TaskExecutionRecord]) -> None:
         await self._insert_all("insert_task_executions", rows)
@@ -238,8 +250,11 @@ class PostgresqlTransaction(PostgresqlReads):
             await self._execute("make_files_permanent", account_id=account_id, ids=named, now=now)
             await self._execute("insert_job_files", job_id=job_id, account_id=account_id, ids=named)
 
-    async def abandon_files(self, now: int) -> None:
-        await self._execute("abandon_files", now=now)
+    async def abandon_files(self, due_at: int) -> None:
+        await self._execute("abandon_files", due_at=due_at)
+
+    async def renew_files(self, ids: Iterable[str], due_at: int) -> None:
+        await self._execute("renew_files", ids=list(ids), due_at=due_at)
 
     async def due_files(self, now: int, limit: int) -> list[FileRecord]:
         return await self._all(FileRecord, "due_files", now=now, limit=limit)

@@ -107,7 +107,8 @@ class SqliteStore:
 
     async def join(self, member: Member) -> None:
         """The only process that works on this file: nobody tells it anything."""
-        await member.arrive_first()
+        await member.arrive_first(chance_ms=0)
+        await member.arrive()
 
     async def write(
         self,

@@ -297,6 +297,16 @@ class SqliteTransaction:
     async def spare_leases(self, since: int, now: int, grace_ms: int, limit: int) -> int:
         return self._execute("spare_leases", since=since, now=now, grace_ms=grace_ms, limit=limit).rowcount
 
+    async def begin_sparing(self, since: int) -> None:
+        self._execute("begin_sparing", since=since)
+
+    async def sparing_since(self) -> int | None:
+        found = self._execute("sparing_since").fetchone()
+        return None if found is None else found[0]
+
+    async def end_sparing(self) -> None:
+        self._execute("end_sparing")
+
     async def insert_task_executions(self, rows: Sequence[TaskExecutionRecord]) -> None:
         self._execute_all("insert_task_executions", rows)
 
@@ -367,8 +377,11 @@ class SqliteTransaction:
             self._execute("make_files_permanent", account_id=account_id, ids=_array(named), now=now)
             self._execute("insert_job_files", job_id=job_id, account_id=account_id, ids=_array(named))
 
-    async def abandon_files(self, now: int) -> None:
-        self._execute("abandon_files", now=now)
+    async def abandon_files(self, due_at: int) -> None:
+        self._execute("abandon_files", due_at=due_at)
+
+    async def renew_files(self, ids: Iterable[str], due_at: int) -> None:
+        self._execute("renew_files", ids=_array(ids), due_at=due_at)
 
     async def next_due_file(self) -> int | None:
         due: int | None = self._execute("next_due_file").fetchone()[0]

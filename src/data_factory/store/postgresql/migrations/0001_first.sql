@@ -242,6 +242,13 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
+-- Leases that are still to be spared, and from when that is reckoned; at most one row. While it is there, no task
+-- execution is due.
+CREATE TABLE sparing (
+    one    bigint PRIMARY KEY CHECK (one = 1),
+    since  bigint NOT NULL
+);
+
 -- The last commit of each writer of each process, so that one whose COMMIT was not answered can find out.
 CREATE TABLE commits (
     writer  text COLLATE "C" PRIMARY KEY,

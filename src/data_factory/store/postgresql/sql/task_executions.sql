@@ -75,25 +75,41 @@ JOIN task_executions AS t ON t.task_id = w.id AND t.status = 'IN_PROGRESS'
 GROUP BY t.task_id;
 
 -- name: due_task_executions
-SELECT * FROM task_executions WHERE timer_at <= :now ORDER BY timer_at LIMIT :limit;
+SELECT * FROM task_executions WHERE timer_at <= :now AND NOT EXISTS (SELECT FROM sparing WHERE one = 1)
+ORDER BY timer_at LIMIT :limit;
 
 -- name: next_task_timer
-SELECT min(timer_at) FROM task_executions WHERE timer_at IS NOT NULL;
+SELECT min(timer_at) FROM task_executions
+WHERE timer_at IS NOT NULL AND NOT EXISTS (SELECT FROM sparing WHERE one = 1);
+
+-- name: begin_sparing
+INSERT INTO sparing (one, since) VALUES (1, :since) ON CONFLICT (one) DO UPDATE SET since = excluded.since;
+
+-- name: sparing_since
+SELECT since FROM sparing WHERE one = 1 FOR UPDATE;
+
+-- name: end_sparing
+DELETE FROM sparing WHERE one = 1;
 
 -- name: spare_leases
-UPDATE task_executions SET
-    lease_expires_at = :now + least(lease_ms, :grace_ms),
-    timer_at = least(:now + least(lease_ms, :grace_ms), timeout_at)
-WHERE id IN (
+-- Workers are heard meanwhile: what one of them holds no longer, or has just renewed, is left as it is.
+WITH ending AS MATERIALIZED (
     SELECT id FROM task_executions
-    WHERE id IN (
-        SELECT id FROM task_executions
-        WHERE timer_at < :since::bigint + :grace_ms::bigint AND status = 'IN_PROGRESS'
-            AND lease_expires_at < :since + least(lease_ms, :grace_ms)
-        ORDER BY timer_at LIMIT :limit
-    )
+    WHERE timer_at < :since::bigint + :grace_ms::bigint AND status = 'IN_PROGRESS'
+        AND lease_expires_at < :since + least(lease_ms, :grace_ms)
+    ORDER BY timer_at LIMIT :limit
+), held AS MATERIALIZED (
+    SELECT id FROM task_executions
+    WHERE id IN (SELECT id FROM ending) AND status = 'IN_PROGRESS'
+        AND lease_expires_at < :since + least(lease_ms, :grace_ms)
     ORDER BY id FOR NO KEY UPDATE
-);
+), spared AS (
+    UPDATE task_executions SET
+        lease_expires_at = :now + least(lease_ms, :grace_ms),
+        timer_at = least(:now + least(lease_ms, :grace_ms), timeout_at)
+    WHERE id IN (SELECT id FROM held)
+)
+SELECT count(*) FROM ending;
 
 -- name: task_execution
 SELECT * FROM task_executions WHERE id = :id AND account_id = :account_id;

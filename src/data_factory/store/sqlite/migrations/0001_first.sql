@@ -239,6 +239,13 @@ CREATE TABLE idempotency_keys (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
+-- Leases that are still to be spared, and from when that is reckoned; at most one row. While it is there, no task
+-- execution is due.
+CREATE TABLE sparing (
+    one    INTEGER PRIMARY KEY CHECK (one = 1),
+    since  INTEGER NOT NULL
+) STRICT;
+
 -- Terminal is terminal, whatever the code above believes.
 CREATE TRIGGER job_executions_terminal BEFORE UPDATE OF status ON job_executions
 WHEN OLD.ended_at IS NOT NULL

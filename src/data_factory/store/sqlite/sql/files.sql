@@ -47,7 +47,10 @@ WHERE id IN (SELECT value FROM json_each(:ids)) AND +account_id = :account_id AN
 SELECT j.* FROM job_files AS u JOIN jobs AS j ON j.id = u.job_id WHERE u.file_id = :file_id ORDER BY j.seq LIMIT 10;
 
 -- name: abandon_files
-UPDATE files SET due_at = :now WHERE status = 'ARRIVING';
+UPDATE files SET due_at = :due_at WHERE status = 'ARRIVING';
+
+-- name: renew_files
+UPDATE files SET due_at = :due_at WHERE id IN (SELECT value FROM json_each(:ids)) AND status = 'ARRIVING';
 
 -- name: next_due_file
 SELECT min(due_at) FROM files WHERE due_at IS NOT NULL;

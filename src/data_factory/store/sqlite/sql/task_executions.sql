@@ -70,10 +70,21 @@ JOIN task_executions AS t ON t.task_id = w.value AND t.status = 'IN_PROGRESS'
 GROUP BY t.task_id;
 
 -- name: due_task_executions
-SELECT * FROM task_executions WHERE timer_at <= :now ORDER BY timer_at LIMIT :limit;
+SELECT * FROM task_executions WHERE timer_at <= :now AND NOT EXISTS (SELECT 1 FROM sparing WHERE one = 1)
+ORDER BY timer_at LIMIT :limit;
 
 -- name: next_task_timer
-SELECT min(timer_at) FROM task_executions WHERE timer_at IS NOT NULL;
+SELECT min(timer_at) FROM task_executions
+WHERE timer_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sparing WHERE one = 1);
+
+-- name: begin_sparing
+INSERT INTO sparing (one, since) VALUES (1, :since) ON CONFLICT (one) DO UPDATE SET since = excluded.since;
+
+-- name: sparing_since
+SELECT since FROM sparing WHERE one = 1;
+
+-- name: end_sparing
+DELETE FROM sparing WHERE one = 1;
 
 -- name: spare_leases
 UPDATE task_executions SET
