@@ -24,9 +24,12 @@ class Wrapped:
         return self.store.wall_ns()
 
     async def write(
-        self, work: Callable[[Transaction], Awaitable[T]], tell: Callable[[T], Sequence[str]] | None = None
+        self,
+        work: Callable[[Transaction], Awaitable[T]],
+        tell: Callable[[T], Sequence[str]] | None = None,
+        within: float | None = None,
     ) -> T:
-        return await self.store.write(work, tell)
+        return await self.store.write(work, tell, within)
 
     async def read(self, work: Callable[[Reads], Awaitable[T]]) -> T:
         return await self.store.read(work)

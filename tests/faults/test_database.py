@@ -207,3 +207,23 @@ async def test_another_program_locks_the_file(tmp_path: Path) -> None:
                 await silent(ledger, [server], SILENCE - 2 * PATIENCE)
             await heard_again(ledger, [server], rate)
     assert ledger.slowest < LONGEST
+
+
+def test_many_who_wait_for_a_locked_file_wait_no_longer_than_one(tmp_path: Path) -> None:
+    """They are not tried in turn, each batch for as long as the store takes to find out: that would be minutes."""
+    with running_server(tmp_path / "data", **IMPATIENT) as server:
+        with server.client(timeout=120) as client:
+            factory = Factory(client)
+            _, run, held = factory.held()
+            ids = [held["id"], *("%024x" % number for number in range(999))]
+            body = {"reports": [{"id": id, "status": "COMPLETED"} for id in ids]}
+            with closing(sqlite3.connect(server.directory / FILE_NAME, isolation_level=None, timeout=20)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                answer = client.post("/task_executions/report", json=body)
+            refused(answer, 503, "unavailable")
+            assert answer.headers["retry-after"] == "1"
+            assert answer.elapsed.total_seconds() < LONGEST
+            until_ready(server)
+            assert factory.run(run)["status"] == "RUNNING"
+            told(factory.report(held))
+        assert server.stop() == 0

@@ -189,7 +189,10 @@ class Silent(Wrapped):
         self.speaks.set()
 
     async def write(
-        self, work: Callable[[Transaction], Awaitable[T]], tell: Callable[[T], Sequence[str]] | None = None
+        self,
+        work: Callable[[Transaction], Awaitable[T]],
+        tell: Callable[[T], Sequence[str]] | None = None,
+        within: float | None = None,
     ) -> T:
         writing = asyncio.create_task(self._write(work, tell))
         await asyncio.wait({writing}, timeout=2 * self.patience)
@@ -254,12 +257,13 @@ async def test_a_batch_that_is_too_much_for_the_store_comes_in_smaller_ones(
     """Or those who come again together would be refused together for ever."""
     write = silent.write
 
-    async def keeps_few(work: Any, tell: Any) -> Any:
+    async def keeps_few(work: Any, tell: Any, within: float) -> Any:
         if len(work.keywords["commands"]) > 5:
             raise StoreUnavailable
-        return await write(work, tell)
+        return await write(work, tell, within)
 
     monkeypatch.setattr(silent, "write", keeps_few)
+    monkeypatch.setattr(silent, "patience", 60)
     rounds = 0
     left = [here.launch(job) for _ in range(40)]
     while left:
@@ -328,3 +332,77 @@ async def test_health_is_answered_at_once_by_one_look_for_all_who_ask(
     await asyncio.gather(*(doctor.check() for _ in range(5)))
     await doctor.check()
     assert len(reads) == 3
+
+
+class Locked(Wrapped):
+    """The store while another program has it locked: each try takes half of the patience to fail. `now` is the time."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.now = 0.0
+        self.locked = True
+        self.tries: list[float] = []
+
+    async def write(
+        self,
+        work: Callable[[Transaction], Awaitable[T]],
+        tell: Callable[[T], Sequence[str]] | None = None,
+        within: float | None = None,
+    ) -> T:
+        if not self.locked:
+            return await super().write(work, tell, within)
+        assert within is not None
+        self.tries.append(within)
+        await asyncio.sleep(0)
+        self.now += self.patience / 2
+        raise StoreUnavailable
+
+
+async def test_nobody_waits_for_longer_than_the_patience_in_all_and_nothing_of_it_is_done_later(
+    here: Factory, told: list[Effects], job: JobRecord
+) -> None:
+    """However many wait, and whenever they came: those who have waited for half of it are not tried any more."""
+    locked = Locked(here.store)
+    queue = Dispatcher(locked, lambda: here.now, here.new_id, told.append, Graphs(), lambda: locked.now)
+    asked: list[asyncio.Future[Any]] = []
+    waited: list[float] = []
+
+    def ask(count: int) -> None:
+        for _ in range(count):
+            began = locked.now
+            asked.append(queue.submit(here.launch(job)))
+            asked[-1].add_done_callback(lambda _, began=began: waited.append(locked.now - began))  # type: ignore[misc]
+
+    for count in (1_000, 300, 1, 0, 5, 700):
+        ask(count)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {StoreUnavailable}
+    await asyncio.sleep(0)
+    assert len(waited) == 2_006 and max(waited) <= locked.patience
+    assert min(locked.tries) >= locked.patience / 2
+    locked.locked = False
+    locked.now += dispatching.MOMENT_S
+    assert (await queue.submit(here.launch(job))).status == "RUNNING"
+    assert len(await here.platform.executions.job_executions(here.account_id, Part(limit=100))) == 1
+
+
+async def test_a_store_that_answers_is_not_given_up_on_however_long_the_queue_is(
+    here: Factory, told: list[Effects], job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has much to do, which is not to say that it keeps nothing."""
+    slow = Locked(here.store)
+    slow.locked = False
+    write = slow.write
+
+    async def slowly(work: Any, tell: Any, within: float) -> Any:
+        slow.now += slow.patience / 2
+        assert within == slow.patience
+        return await write(work, tell, within)
+
+    monkeypatch.setattr(slow, "write", slowly)
+    monkeypatch.setattr(dispatching, "MAX_BATCH", 2)
+    queue = Dispatcher(slow, lambda: here.now, here.new_id, told.append, Graphs(), lambda: slow.now)
+    launched = await answers(queue, *(here.launch(job) for _ in range(20)))
+    assert [execution.status for execution in launched] == ["RUNNING", *["PENDING"] * 19]

@@ -87,12 +87,15 @@ class Outage(Wrapped):
     lasts = 0
 
     async def write(
-        self, work: Callable[[Transaction], Awaitable[T]], tell: Callable[[T], Sequence[str]] | None = None
+        self,
+        work: Callable[[Transaction], Awaitable[T]],
+        tell: Callable[[T], Sequence[str]] | None = None,
+        within: float | None = None,
     ) -> T:
         if self.lasts > 0:
             self.lasts -= 1
             raise StoreUnavailable
-        return await super().write(work, tell)
+        return await super().write(work, tell, within)
 
 
 async def test_slots_that_could_not_be_filled_are_filled_when_the_store_is_back(
@@ -146,7 +149,9 @@ async def test_a_worker_that_is_not_heard_after_a_start_has_lost_its_lease(tmp_p
     await here.polls(work)
     await here.platform.stop()
     again = await opened(tmp_path, now=here.now + 3_600_000)
-    await again.settle()
+    await again.platform.timers.stop()
+    await again.platform.timers.run_once()
+    assert await statuses(again) == ["RUNNING"]
     again.now += sparing.SPARED_MS
     await again.platform.timers.run_once()
     assert await statuses(again) == ["TIMEDOUT"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from data_factory.model.errors import Unavailable
 from data_factory.model.ids import NewId
@@ -26,7 +27,13 @@ MAX_QUEUED: Final = 20_000
 MOMENT_S: Final = 5.0
 """After a write that failed, for how long nobody tries another only to find out."""
 
-Queued = tuple[Command, "asyncio.Future[Any]"]
+
+class Queued(NamedTuple):
+    """A command, the answer to it, and since when it is waited for."""
+
+    command: Command
+    answer: asyncio.Future[Any]
+    since: float
 
 
 class Dispatcher:
@@ -35,10 +42,20 @@ class Dispatcher:
     While a batch is being kept, the commands that arrive wait together and make the next one: the busier it is, the
     less a command costs. `on_effects` is told, after each commit, what others may be waiting for. (Two batches at a
     time are slower, on PostgreSQL too: both wait for the same pipeline, each with half of the commands.)
+
+    While nothing can be kept, nobody waits for longer than the patience of the store in all, here and there: once a
+    batch could not be kept, only those are tried who have at least half of it left, which is what a store takes at the
+    least to find out. `steady` is a clock in seconds that does not jump.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, new_id: NewId, on_effects: Callable[[Effects], None], graphs: Graphs
+        self,
+        store: Store,
+        clock: Clock,
+        new_id: NewId,
+        on_effects: Callable[[Effects], None],
+        graphs: Graphs,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -47,7 +64,9 @@ class Dispatcher:
         self._graphs = graphs
         self._queue: deque[Queued] = deque()
         self._worker: asyncio.Task[None] | None = None
+        self._steady = steady
         self._failed_at: float | None = None
+        self._heard_at = steady()
         self._silent = False
         self._most = MAX_BATCH
         self.batches = 0
@@ -68,7 +87,7 @@ class Dispatcher:
         if self._silent:
             future.set_exception(StoreUnavailable())
             return future
-        self._queue.append((command, future))
+        self._queue.append(Queued(command, future, self._steady()))
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
         return future
@@ -83,7 +102,7 @@ class Dispatcher:
             raise StoreUnavailable
         if self._failed_at is None:
             return
-        if asyncio.get_running_loop().time() - self._failed_at < MOMENT_S:
+        if self._steady() - self._failed_at < MOMENT_S:
             raise StoreUnavailable
         await self._store.write(lambda transaction: transaction.write_nothing_new())
         self._can_keep()
@@ -97,42 +116,66 @@ class Dispatcher:
         try:
             while self._queue:
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._most, MAX_BATCH))]
-                watch = asyncio.get_running_loop().call_later(self._store.patience, self._lose_patience)
-                try:
-                    await self._carry_out(batch)
-                finally:
-                    watch.cancel()
-                    self._silent = False
+                await self._carry_out([one for one in batch if not self._is_too_late_for(one)])
         finally:
             self._worker = None
 
+    def _left(self, one: Queued) -> float:
+        """For how many seconds somebody still waits; as long as the store answers, its patience begins anew."""
+        return max(one.since, self._heard_at) + self._store.patience - self._steady()
+
+    def _is_too_late_for(self, one: Queued) -> bool:
+        """Whether the store, which could keep nothing a moment ago, may take longer than somebody waits: they are told
+        so now, and nothing of what they asked will be done."""
+        if self._failed_at is None or self._left(one) >= self._store.patience / 2:
+            return False
+        _answer(one.answer, StoreUnavailable())
+        return True
+
     async def _carry_out(self, batch: list[Queued]) -> None:
-        commands = [command for command, _ in batch]
+        if not batch:
+            return
+        left = self._left(batch[0])
+        watch = asyncio.get_running_loop().call_later(left, self._lose_patience)
+        try:
+            alone = await self._keep(batch, left)
+        finally:
+            watch.cancel()
+            self._silent = False
+        for one in alone:
+            if not self._is_too_late_for(one):
+                await self._carry_out([one])
+
+    async def _keep(self, batch: list[Queued], within: float) -> list[Queued]:
+        """Carry out a batch, and answer; those of it that are to be tried alone are not answered yet."""
+        commands = [one.command for one in batch]
         try:
             done: Done = await self._store.write(
                 partial(run_batch, commands=commands, now=self._clock(), new_id=self._new_id, graphs=self._graphs),
                 tell=_news,
+                within=within,
             )
         except Exception as error:
             if isinstance(error, Unavailable) or len(batch) == 1:
                 self._cannot_keep(error)
                 self._most = max(1, len(batch) // 2)  # what is too much for the store is not tried for ever
-                for _, future in batch:
-                    _answer(future, error)
+                for one in batch:
+                    _answer(one.answer, error)
                 if isinstance(error, WriteUnderWay):
                     error.end.add_done_callback(partial(self._was_known_late, commands))
             else:  # one of them is the cause: the others must not suffer
                 log.warning("a batch of %d could not be kept; trying each alone", len(batch), exc_info=error)
-                for one in batch:
-                    await self._carry_out([one])
-            return
+                self._heard_at = self._steady()
+                return batch
+            return []
         self._can_keep()
         self._most = min(2 * self._most, MAX_BATCH)
         self.batches += 1
         self.commands += len(batch)
-        for (_, future), answer in zip(batch, done.answers, strict=True):
-            _answer(future, answer)
+        for one, answer in zip(batch, done.answers, strict=True):
+            _answer(one.answer, answer)
         self._tell(done)
+        return []
 
     def _tell(self, done: Done) -> None:
         try:
@@ -158,19 +201,20 @@ class Dispatcher:
         self._silent = True
         self._cannot_keep(StoreUnavailable(f"it has not answered for {self._store.patience:g} seconds"))
         while self._queue:
-            _, future = self._queue.popleft()
-            _answer(future, StoreUnavailable())
+            _answer(self._queue.popleft().answer, StoreUnavailable())
 
     def _cannot_keep(self, error: Exception) -> None:
         """Log it; an outage is logged when it begins, or it would fill the disk that is full."""
         if not isinstance(error, Unavailable):
             log.error("a command could not be kept", exc_info=error)
+            self._heard_at = self._steady()
             return
         if self._failed_at is None:
             log.error("the store cannot keep anything: %s", error.__cause__ or error)
-        self._failed_at = asyncio.get_running_loop().time()
+        self._failed_at = self._steady()
 
     def _can_keep(self) -> None:
+        self._heard_at = self._steady()
         if self._failed_at is not None:
             self._failed_at = None
             log.info("the store can keep what is asked again")

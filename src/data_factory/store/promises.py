@@ -407,12 +407,16 @@ class Store(Protocol):
         ...
 
     async def write(
-        self, work: Callable[[Transaction], Awaitable[T]], tell: Callable[[T], Sequence[str]] | None = None
+        self,
+        work: Callable[[Transaction], Awaitable[T]],
+        tell: Callable[[T], Sequence[str]] | None = None,
+        within: float | None = None,
     ) -> T:
         """Run `work` in one transaction; when this returns, what it wrote survives a power cut.
 
         It may be run again from its beginning when another transaction was in its way. `tell` says what the other
-        processes on this store are told of its result, once it is kept: lines of at most `LONGEST_LINE` bytes.
+        processes on this store are told of its result, once it is kept: lines of at most `LONGEST_LINE` bytes. What has
+        not come as far as to be kept `within` so many seconds, or the patience, never will be.
 
         Raises:
             StoreUnavailable: it could not be kept; nothing of it was, or ever will be. The same work may succeed later.

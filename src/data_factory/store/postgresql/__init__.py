@@ -58,15 +58,18 @@ class PostgresqlStore:
         self._commits = 0
         self.statements_run = 0
 
-    async def write(self, work: Callable[[Transaction], Awaitable[T]], tell: Tell[T] | None = None) -> T:
+    async def write(
+        self, work: Callable[[Transaction], Awaitable[T]], tell: Tell[T] | None = None, within: float | None = None
+    ) -> T:
         """Run `work` in a transaction, again if another got in its way, and tell the other processes.
 
-        What was not sent to be kept within the patience never will be. What was may be kept at any time from then on,
-        whether we hear of it or not: it is asked until it is known.
+        What was not sent to be kept in time never will be. What was may be kept at any time from then on, whether we
+        hear of it or not: it is asked until it is known.
         """
         self._refuse_if_closed()
-        writing = self._begun(self._write(work, tell))
-        await asyncio.wait({writing}, timeout=2 * self.patience)
+        within = self.patience if within is None else within
+        writing = self._begun(self._write(work, tell, _now() + within))
+        await asyncio.wait({writing}, timeout=within + self.patience)
         if not writing.done():
             raise WriteUnderWay(writing)
         return writing.result()
@@ -122,8 +125,7 @@ class PostgresqlStore:
 
     # -- writing
 
-    async def _write(self, work: Callable[[Transaction], Awaitable[T]], tell: Tell[T] | None) -> T:
-        deadline = self._deadline()
+    async def _write(self, work: Callable[[Transaction], Awaitable[T]], tell: Tell[T] | None, deadline: float) -> T:
         with in_our_words():
             for left in reversed(range(ATTEMPTS)):
                 try:
@@ -195,7 +197,7 @@ class PostgresqlStore:
         once: Callable[[Callable[[Reads], Awaitable[T]], float], Awaitable[T]],
         work: Callable[[Reads], Awaitable[T]],
     ) -> T:
-        deadline = self._deadline()
+        deadline = _now() + self.patience
         with in_our_words():
             for left in reversed(range(ATTEMPTS)):
                 try:
@@ -231,9 +233,6 @@ class PostgresqlStore:
         return answer
 
     # -- connections
-
-    def _deadline(self) -> float:
-        return _now() + self.patience
 
     @asynccontextmanager
     async def _connection(self, deadline: float) -> AsyncIterator[Connection]:

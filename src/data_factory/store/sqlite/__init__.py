@@ -7,8 +7,9 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -31,15 +32,21 @@ READERS: Final = 4
 
 
 class _Order:
-    """Work for the writer's thread. Whoever takes it first, the writer or the one who gave it, decides about it."""
+    """Work for the writer's thread, to be begun until the `deadline`. Whoever takes it first, the writer or the one who
+    gave it, decides about it."""
 
     def __init__(
-        self, work: Callable[[Transaction], Awaitable[Any]], loop: asyncio.AbstractEventLoop, patience: float
+        self,
+        work: Callable[[Transaction], Awaitable[Any]],
+        loop: asyncio.AbstractEventLoop,
+        within: float,
+        patience: float,
     ) -> None:
         self.work = work
         self.loop = loop
+        self.deadline = time.monotonic() + within
         self.end: asyncio.Future[Any] = loop.create_future()
-        self.timer = loop.call_later(patience, self._withdraw, patience)
+        self.timer = loop.call_later(within, self._withdraw, patience)
         self._taken = threading.Lock()
 
     def take(self) -> bool:
@@ -114,10 +121,12 @@ class SqliteStore:
         self,
         work: Callable[[Transaction], Awaitable[T]],
         tell: Callable[[T], Sequence[str]] | None = None,  # noqa: ARG002 - there is nobody to tell
+        within: float | None = None,
     ) -> T:
         """Run `work` in the writer's thread, in a transaction of its own."""
         self._refuse_if_closed()
-        order = _Order(work, asyncio.get_running_loop(), self.patience)
+        within = self.patience if within is None else within
+        order = _Order(work, asyncio.get_running_loop(), within, self.patience)
         self._work.put(order)
         try:
             result: T = await order.end
@@ -163,10 +172,25 @@ class SqliteStore:
             if not order.take():
                 continue
             try:
-                result, error = self._write_now(order.work), None
+                with self._locked_out_until(order.deadline):
+                    result, error = self._write_now(order.work), None
             except BaseException as caught:  # noqa: BLE001 whatever it is, the caller is waiting for it
                 result, error = None, caught
             order.loop.call_soon_threadsafe(order.answer, result, error)
+
+    @contextmanager
+    def _locked_out_until(self, deadline: float) -> Iterator[None]:
+        """While another program has the file locked, nobody is kept waiting for longer: some of the time may have gone
+        by while others were waited for."""
+        left = deadline - time.monotonic()
+        if left >= self.patience / 2:
+            yield
+            return
+        try:
+            self._connection.execute(f"PRAGMA busy_timeout = {max(0, round(left * 1000))}")
+            yield
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {round(self.patience * 500)}")
 
     def _write_now(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         try:
