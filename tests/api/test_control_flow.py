@@ -149,6 +149,27 @@ def test_nobody_can_report_on_control_flow(factory: Factory) -> None:
     assert [one["status"] for one in factory.steps(run)] == ["CANCELED", "CANCELED"]
 
 
+def test_a_person_answers_what_a_job_waits_for(factory: Factory) -> None:
+    work = factory.task()
+    human = flow("HUMAN", "review", inputParameters={"picture": "${workflow.input.picture}"})
+    run = factory.launch(
+        factory.job(human, step(work, "after", inputParameters={"ok": "${review.output.ok}"})), picture="p"
+    )
+    [reason] = told(factory.api.get(f"/job_executions/{run['id']}/why"))["reasons"]
+    assert (reason["code"], reason["taskReferenceName"]) == ("waiting_for_person", "review")
+    assert reason["message"].startswith("The HUMAN 'review' has waited for a person, or a system, for ")
+    path = f"/task_executions/{reason['taskExecutionId']}"
+    assert told(factory.api.get(path))["input"]["picture"] == "p"
+    refused(factory.api.patch(path, json={"status": "IN_PROGRESS"}), 409, "not_for_workers")
+    refused(factory.api.patch(path, json={"status": "SCHEDULED"}), 409, "not_for_workers")
+    for _ in range(2):
+        answer = factory.api.patch(path, json={"status": "COMPLETED", "output": {"ok": True}})
+        assert decoded(answer, TaskExecution).status == "COMPLETED"
+    refused(factory.api.patch(path, json={"status": "FAILED"}), 409, "task_execution_ended")
+    [held] = factory.claim(work)
+    assert held["input"]["ok"] is True
+
+
 def test_a_script_that_does_not_end_fails_the_job_and_says_so(factory: Factory) -> None:
     job = factory.job(flow("SWITCH", "way", expression="while (true) {}", decisionCases={}))
     run = factory.run(factory.launch(job))

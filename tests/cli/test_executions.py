@@ -41,6 +41,36 @@ def test_an_execution_is_shown_with_every_attempt(cli: CommandLine, desk: Desk) 
     assert cli("execution", "get", id, "--json").json["failure"]["code"] == "task_failed"
 
 
+def asking(desk: Desk, *names: str) -> str:
+    """A job execution that waits for people, in a branch each."""
+    branches = [[{"name": "ask", "taskReferenceName": name, "type": "HUMAN"}] for name in names]
+    fork = {"name": "fork", "taskReferenceName": "fork", "type": "FORK_JOIN", "forkTasks": branches}
+    join = {"name": "join", "taskReferenceName": "join", "type": "JOIN"}
+    definition = {"key": f"ask-{desk.job}", "pipelineId": desk.pipeline_id, "output": {"all": "${join.output}"}}
+    job = desk.api.jobs.create({**definition, "tasks": [fork, join]})
+    return desk.api.job_executions.launch(job.id).id
+
+
+def test_what_waits_for_a_person_is_answered(cli: CommandLine, desk: Desk) -> None:
+    id = asking(desk, "first", "second")
+    assert "--task first or --task second" in cli("execution", "complete", id, code=2).err
+    assert "does not wait for a person" in cli("execution", "complete", id, "--task", "third", code=2).err
+    answered = cli("execution", "complete", id, "--task", "second", "--output", "ok=true", "--output", "by=Ada")
+    assert answered.out == "second: COMPLETED\n"
+    assert cli("execution", "complete", id, "--output", "ok=false", "--json").json["status"] == "COMPLETED"
+    given = {"all": {"first": {"ok": False}, "second": {"ok": True, "by": "Ada"}}}
+    assert desk.api.job_executions.get(id).output == given
+    assert "waits for a person" in cli("execution", "complete", id, code=2).err
+
+
+def test_a_person_may_say_that_it_has_failed(cli: CommandLine, desk: Desk) -> None:
+    id = asking(desk, "review")
+    assert cli("execution", "complete", id, "--fail", "no", "--output", "ok=true", code=2).out == ""
+    assert cli("execution", "complete", id, "--fail", "too dark").out == "review: FAILED\n"
+    ended = desk.api.job_executions.get(id)
+    assert (ended.status, ended.failure and ended.failure.message) == ("FAILED", "too dark")
+
+
 def test_a_long_input_is_cut_for_people_only(cli: CommandLine, desk: Desk) -> None:
     id = desk.launch(rows=list(range(500)))
     shown = cli("execution", "get", id).out

@@ -91,6 +91,18 @@ def test_an_execution_from_launch_to_end(api: Client, task: Task, job: Job) -> N
     assert [one.id for one in api.job_executions.list(job_id=job.id)] == [waiting.id, launched.id]
 
 
+def test_a_human_task_is_answered_and_the_same_answer_may_be_sent_again(api: Client) -> None:
+    human = {"name": "ask", "taskReferenceName": "ask", "type": "HUMAN"}
+    job = api.jobs.create({"key": "ask", "pipelineId": api.pipelines.create("people").id, "tasks": [human]})
+    for answer in (api.task_executions.complete, lambda id, output: api.task_executions.fail(id, output["message"])):
+        run = api.job_executions.launch(job.id)
+        (reason,) = api.job_executions.why(run.id).reasons
+        for _ in range(2):
+            answered = answer(str(reason.task_execution_id), {"message": "so be it"})
+        ended = api.job_executions.get(run.id, wait=20)
+        assert (answered.output, ended.output, answered.status) == (ended.output, {"message": "so be it"}, ended.status)
+
+
 def test_poll_and_patch_as_the_hosted_platform_has_them(api: Client, task: Task, job: Job) -> None:
     with pytest.raises(NotFound) as caught:
         api.tasks.poll(task.id)

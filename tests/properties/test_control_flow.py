@@ -48,7 +48,8 @@ def trees(draw: st.DrawFn) -> Tree:
 
 def _sequence(draw: st.DrawFn, names: Iterator[str], before: list[str], depth: int) -> tuple[Tree, list[str]]:
     """Tasks that run one after the other, and the names that may be read after them."""
-    kinds = ["work", "work", "work", "switch", "switch", "loop", "fork", "fork", "terminate"] if depth < 2 else ["work"]
+    kinds = ["work", "work", "work", "switch", "switch", "loop", "fork", "fork", "human", "terminate"]
+    kinds = kinds if depth < 2 else ["work", "work", "human"]
     tree: Tree = []
     for _ in range(draw(st.integers(1, 3))):
         kind = draw(st.sampled_from(kinds))
@@ -60,6 +61,9 @@ def _sequence(draw: st.DrawFn, names: Iterator[str], before: list[str], depth: i
         match kind:
             case "work":
                 task |= {"name": "${account}/work", "inputParameters": {"me": name, **reads}}
+                before = [*before, name]
+            case "human":
+                task |= {"type": "HUMAN", "inputParameters": {"me": name, **reads}}
                 before = [*before, name]
             case "switch":
                 task |= {"inputParameters": {"v": draw(sources)}, **draw(st.sampled_from(SWITCHES))}
@@ -283,9 +287,10 @@ def settle(shop: Workshop) -> None:
 
 
 def waiting_at(shop: Workshop, work: TaskRecord) -> dict[str, TaskExecutionRecord]:
-    """What workers have in their hands, once they have taken all there is."""
+    """What workers have in their hands, once they have taken all there is, and what people are asked."""
     shop.do(shop.claim(work, limit=1_000))
-    return {reference_of(row.path): row for row in shop.task_executions() if row.task_id and row.ended_at is None}
+    active = [row for row in shop.task_executions() if row.ended_at is None]
+    return {reference_of(row.path): row for row in active if row.task_id or row.type == "HUMAN"}
 
 
 verdicts = st.tuples(st.sampled_from(["COMPLETED", "COMPLETED", "COMPLETED", "FAILED"]), st.integers(0, 3))

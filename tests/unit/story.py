@@ -19,7 +19,7 @@ import msgspec
 from msgspec import UNSET
 
 from data_factory.engine import decider, lease
-from data_factory.engine.graph import compile_graph
+from data_factory.engine.compiling import compile_graph
 from data_factory.engine.run import Needs, Outcome, Run
 from data_factory.engine.scripts import Script, Verdict, evaluate
 from data_factory.model.definitions import JobDefinition, JobTask, TaskDefinition

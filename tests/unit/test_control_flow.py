@@ -311,6 +311,37 @@ def test_a_termination_that_comes_to_nonsense_fails_the_job(given: dict[str, Any
     assert (told.status, told.failure["code"]) == ("FAILED", "invalid_termination")
 
 
+# -- HUMAN
+
+
+def ask(**fields: Any) -> StepInStory:
+    return control("HUMAN", "ask", input={"of": "${workflow.input.of}"}, **fields)
+
+
+def test_a_human_waits_until_it_is_answered_and_its_answer_is_its_output() -> None:
+    told = story(ask(), step("after", input={"n": "${ask.output.n}"}), input={"of": "x"})
+    row = told.at("ask")
+    assert (row.status, row.input, row.timer_at, row.lease) == ("IN_PROGRESS", '{"of":"x"}', None, None)
+    told.complete({"n": 7}, at="ask")
+    assert (told.at("ask").status, told.input_of("after")) == ("COMPLETED", {"n": 7})
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_a_human_may_say_that_it_has_failed(optional: bool) -> None:
+    told = story(ask(optional=optional), step("after"))
+    told.fail({"message": "too dark"}, at="ask")
+    if optional:
+        assert told.statuses() == ["ask 1 COMPLETED_WITH_ERRORS", "after 1 SCHEDULED"]
+    else:
+        assert (told.status, told.failure["code"], told.failure["message"]) == ("FAILED", "task_failed", "too dark")
+
+
+def test_a_canceled_job_waits_for_nobody() -> None:
+    told = story(ask())
+    told.cancel()
+    assert told.statuses() == ["ask 1 CANCELED"]
+
+
 # -- WAIT
 
 

@@ -34,7 +34,7 @@ def test_a_failure_without_a_message_still_says_something() -> None:
         story.start()
         story.claim()
         story.fail(output)
-        assert story.failure["message"] == "The worker reported that it failed."
+        assert story.failure["message"] == "It was reported that it failed."
 
 
 def test_the_output_of_the_failed_task_is_the_output_of_the_failed_job() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from data_factory.engine.graph import END, Graph, Work, compile_graph, reference_of
+from data_factory.engine.compiling import compile_graph
+from data_factory.engine.graph import END, Graph, Work, reference_of
 from data_factory.model.definitions import JobDefinition, JobTask
 
 

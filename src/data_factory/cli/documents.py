@@ -34,8 +34,8 @@ def read_object(file: str | Path) -> dict[str, Any]:
     return value
 
 
-def read_pairs(pairs: Iterable[str]) -> dict[str, Any]:
-    """The input that `name=value` pairs stand for; ends the command if one is no pair.
+def read_pairs(pairs: Iterable[str], option: str = "--input") -> dict[str, Any]:
+    """The object that `name=value` pairs stand for; ends the command if one is no pair.
 
     >>> read_pairs(["power=10", "name=Ada", 'digits="10"', "rows=[1,2]"])
     {'power': 10, 'name': 'Ada', 'digits': '10', 'rows': [1, 2]}
@@ -44,7 +44,7 @@ def read_pairs(pairs: Iterable[str]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not name or not equals:
-            raise Stop(ExitCode.USAGE, f"--input {pair!r} is not name=value: for example --input power=10.")
+            raise Stop(ExitCode.USAGE, f"{option} {pair!r} is not name=value: for example {option} power=10.")
         values[name] = _read_value(text)
     return values
 

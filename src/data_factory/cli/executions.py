@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from data_factory.cli.connection import Connection, connected
+from data_factory.cli.documents import read_pairs
+from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.names import filled, job_named
 from data_factory.cli.options import Url
 from data_factory.cli.plain import note
@@ -134,6 +136,59 @@ def cancel_execution(
             show_json(canceled.json)
         else:
             console().print(printable(f"Canceled {canceled.value.id}: ") + status(canceled.value.status))
+
+
+@app.command("complete")
+def complete_task(
+    execution: ExecutionId,
+    task: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which HUMAN task, if more than one waits.", show_default=False)
+    ] = None,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="One value of its output; as often as needed.", show_default=False),
+    ] = None,
+    fail: Annotated[str | None, typer.Option(metavar="MESSAGE", help="It has failed, and why.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Answer a HUMAN task that a job execution waits for: with its output, or that it has failed.
+
+    A value that is JSON is taken as JSON, anything else as text, as for `data-factory run --input`.
+
+    \b
+    Examples:
+      data-factory execution complete 01a2b3c4d5e6f708192a3b4c --output approved=true
+      data-factory execution complete 01a2b3c4d5e6f708192a3b4c --task review --fail "the picture is blurred"
+    """
+    given = read_pairs(output or [], "--output")
+    if given and fail is not None:
+        raise Stop(ExitCode.USAGE, "Give either --output or --fail: what has failed has no output.")
+    with connected(url) as connection:
+        id = _who_waits(connection, execution, task)
+        answer = calls.complete_task_execution(id, given) if fail is None else calls.fail_task_execution(id, fail)
+        answered = connection.ask(answer)
+        if as_json:
+            show_json(answered.json)
+        else:
+            console().print(printable(f"{answered.value.task_reference_name}: ") + status(answered.value.status))
+
+
+def _who_waits(connection: Connection, execution: str, task: str | None) -> str:
+    """The id of the task execution that waits for a person: the only one, or that of a task."""
+    reasons = connection.ask(calls.explain_job_execution(execution)).value.reasons
+    waiting = {
+        str(reason.task_reference_name): str(reason.task_execution_id)
+        for reason in reasons
+        if reason.code == "waiting_for_person"
+    }
+    if task is None and len(waiting) > 1:
+        raise Stop(ExitCode.USAGE, f"More than one waits for a person: --task {' or --task '.join(sorted(waiting))}.")
+    found = next(iter(waiting.values()), None) if task is None else waiting.get(task)
+    if found is None:
+        which = f"The task {task} of {execution}" if task else f"No task of {execution}"
+        raise Stop(ExitCode.USAGE, f"{which} {'does not wait' if task else 'waits'} for a person.")
+    return found
 
 
 @app.command("logs")

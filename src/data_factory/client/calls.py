@@ -156,6 +156,21 @@ def report(reports: Sequence[ReportBody], *, claim: ClaimRequest | None = None) 
     )
 
 
+def complete_task_execution(task_execution_id: str, output: Mapping[str, Any] | None = None) -> Call[TaskExecution]:
+    """Answer a HUMAN task that waits, with its output: the job goes on. It can be repeated."""
+    return _answer(task_execution_id, TaskExecutionPatch(status="COMPLETED", output=dict(output or {})))
+
+
+def fail_task_execution(task_execution_id: str, message: str) -> Call[TaskExecution]:
+    """Answer a HUMAN task that waits: it has failed, and why. It can be repeated."""
+    return _answer(task_execution_id, TaskExecutionPatch(status="FAILED", output={"message": message}))
+
+
+def _answer(task_execution_id: str, patch: TaskExecutionPatch) -> Call[TaskExecution]:
+    path = path_of("task_executions", task_execution_id)
+    return Call(method="PATCH", path=path, body=patch, result=TaskExecution, repeat="always")
+
+
 # Jobs
 
 

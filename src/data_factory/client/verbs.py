@@ -134,6 +134,8 @@ class _TaskExecutionVerbs:
     patch = Verb(calls.patch_task_execution)
     claim = Verb(calls.claim)
     report = Verb(calls.report)
+    complete = Verb(calls.complete_task_execution)
+    fail = Verb(calls.fail_task_execution)
 
 
 class _JobVerbs:

@@ -33,7 +33,7 @@ def start(run: Run, now: int, new_id: NewId) -> Outcome:
 
 
 def complete(run: Run, held: TaskExecutionRecord, output: str, now: int, new_id: NewId) -> Outcome:
-    """A worker has done its task: the job goes on."""
+    """A worker, or a person, has done what was asked: the job goes on."""
     walk = Walk(run, now, new_id)
     return walk.go(walk.leave(ended(held, "COMPLETED", now, output=output)))
 
@@ -41,7 +41,7 @@ def complete(run: Run, held: TaskExecutionRecord, output: str, now: int, new_id:
 def fail(
     run: Run, held: TaskExecutionRecord, status: TaskExecutionStatus, output: str, now: int, new_id: NewId
 ) -> Outcome:
-    """A worker says that its task failed: it is retried, or passed over if optional, or it ends the job."""
+    """A worker, or a person, says that it failed: it is retried, or passed over if optional, or it ends the job."""
     failure = Failure(code="task_failed", message=_message_of(output))
     walk = Walk(run, now, new_id)
     return walk.go(walk.fail(ended(held, status, now, output=output), failure))
@@ -127,9 +127,9 @@ def _stop(
 
 
 def _message_of(output: str) -> str:
-    """The reason that a worker gave: `output.message`, by the convention of the platform's workers."""
+    """The reason that was given: `output.message`, by the convention of the platform's workers."""
     message = msgspec.json.decode(output).get("message")
-    return message if isinstance(message, str) and message else "The worker reported that it failed."
+    return message if isinstance(message, str) and message else "It was reported that it failed."
 
 
 def _json(value: Any) -> str:

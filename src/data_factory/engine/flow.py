@@ -23,6 +23,7 @@ REQUIRED: Final[dict[TaskType, tuple[str, ...]]] = {
     "JOIN": (),
     "TERMINATE": (),
     "WAIT": (),
+    "HUMAN": (),
 }
 """The fields that a task of each type must have."""
 
@@ -35,6 +36,7 @@ OPTIONAL: Final[dict[TaskType, tuple[str, ...]]] = {
     "JOIN": ("joinOn",),
     "TERMINATE": (),
     "WAIT": (),
+    "HUMAN": (),
 }
 """The fields that it may have beside them."""
 

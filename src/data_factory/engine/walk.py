@@ -15,6 +15,7 @@ from data_factory.engine.branches import MAX_BEGUN, Branches, branches_of, count
 from data_factory.engine.graph import (
     END,
     Fork,
+    Human,
     Join,
     Loop,
     Switch,
@@ -108,6 +109,9 @@ class Walk:
                 return None
             case Terminate():
                 return self._terminate(row)
+            case Human():
+                self.put(under_way(row, EMPTY, self._now))
+                return None
             case Wait() if row.status == "SCHEDULED":
                 return self._wait(row)
             case Wait():
@@ -273,9 +277,9 @@ class Walk:
 
     def fail(self, row: TaskExecutionRecord, failure: Failure) -> str | None:
         """An attempt failed or timed out: retry it, pass over it, or give up."""
-        task = self.definition(row.task_id)
         row = replace(row, failure=_json(failure))
-        if row.status != "FAILED_WITH_TERMINAL_ERROR" and retries_left(task, row.attempt):
+        task = self.definition(row.task_id) if row.task_id else None
+        if task is not None and row.status != "FAILED_WITH_TERMINAL_ERROR" and retries_left(task, row.attempt):
             self.put(row)
             self.put(retried(row, task, self._new_id(), self._now))
             return None

@@ -252,6 +252,7 @@ class StandingRecord(Record, frozen=True):
 
     id: str
     task_id: str
+    type: TaskType
     path: str
     attempt: int
     status: TaskExecutionStatus

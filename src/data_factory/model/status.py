@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 JobStatus = Literal["DRAFT", "ACTIVE", "INACTIVE"]
 
-TaskType = Literal["SUB_WORKFLOW", "SWITCH", "DECISION", "DO_WHILE", "FORK_JOIN", "JOIN", "TERMINATE", "WAIT"]
+TaskType = Literal["SUB_WORKFLOW", "SWITCH", "DECISION", "DO_WHILE", "FORK_JOIN", "JOIN", "TERMINATE", "WAIT", "HUMAN"]
 """What a task of a job is: SUB_WORKFLOW is work for a worker; the others are control flow, done by the platform."""
 
 UserInputType = Literal["TEXT", "TEXTAREA", "NUMBER", "BOOLEAN", "DATE", "SELECT", "MULTI_SELECT", "FILE", "FILES"]
@@ -40,6 +40,7 @@ ReasonCode = Literal[
     "waiting_for_retry",
     "waiting_for_time",
     "waiting_for_branches",
+    "waiting_for_person",
     "limit_reached",
     "running",
     "going_on",

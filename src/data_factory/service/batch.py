@@ -288,7 +288,9 @@ class _Batch:
         held = self.world.task_executions.now.get(report.id)
         if held is None or held.account_id != report.account_id:
             raise NotFound(f"There is no task execution {report.id!r} in this account.")
-        if not held.task_id:
+        if held.type == "HUMAN" and report.status in ("IN_PROGRESS", "SCHEDULED"):
+            raise NotForWorkers(f"{held.path} is a HUMAN: nobody holds it, and it waits for its end.")
+        if not held.task_id and held.type != "HUMAN":
             raise NotForWorkers(f"{held.path} is a {held.type}: the platform itself carries it out.")
         if lease.is_repeat(held, report.status, report.output, report.lease):
             return held

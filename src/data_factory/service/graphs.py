@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from data_factory.engine.graph import Graph, compile_graph
+from data_factory.engine.compiling import compile_graph
+from data_factory.engine.graph import Graph
 from data_factory.model.definitions import JobDefinition
 from data_factory.model.records import JobVersionRecord
 from data_factory.store.promises import Reads

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from data_factory.engine.graph import Graph, compile_graph
+from data_factory.engine.compiling import compile_graph
+from data_factory.engine.graph import Graph
 from data_factory.engine.publication import check_job, custom_task_keys
 from data_factory.model.definitions import JobBody, JobDefinition
 from data_factory.model.errors import FieldError, NotFound

@@ -159,7 +159,9 @@ def _tasks(facts: Facts, now: int) -> Iterator[Cause]:
         if task is None:  # no task of a worker, but control flow: what is around some, or a pause
             if one.available_at is not None and one.available_at > now:
                 yield _paused(one, one.available_at, now)
-            elif one.progress is not None:
+            elif one.type == "HUMAN":
+                yield _asked(one, now)
+            elif one.type == "JOIN" and one.progress is not None:
                 yield _joining(one, _progress.decode(one.progress))
             continue
         about: dict[str, Any] = {
@@ -198,6 +200,17 @@ def _joining(one: StandingRecord, so_far: Progress) -> Cause:
         task_reference_name=one.path,
         task_execution_id=one.id,
         since=one.started_at,
+    )
+
+
+def _asked(one: StandingRecord, now: int) -> Cause:
+    since = one.started_at or now
+    return Cause(
+        code="waiting_for_person",
+        message=f"The HUMAN {one.path!r} has waited for a person, or a system, for {span(now - since)}.",
+        task_reference_name=one.path,
+        task_execution_id=one.id,
+        since=since,
     )
 
 

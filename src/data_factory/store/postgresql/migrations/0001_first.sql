@@ -124,7 +124,7 @@ CREATE TABLE task_executions (
     job_execution_id text COLLATE "C" NOT NULL,
     task_id          text COLLATE "C" NOT NULL,
     type             text COLLATE "C" NOT NULL CHECK (type IN
-        ('SUB_WORKFLOW', 'SWITCH', 'DECISION', 'DO_WHILE', 'FORK_JOIN', 'JOIN', 'TERMINATE', 'WAIT')),
+        ('SUB_WORKFLOW', 'SWITCH', 'DECISION', 'DO_WHILE', 'FORK_JOIN', 'JOIN', 'TERMINATE', 'WAIT', 'HUMAN')),
     path             text COLLATE "C" NOT NULL CHECK (path <> ''),
     attempt          integer NOT NULL CHECK (attempt >= 1),
     status           text COLLATE "C" NOT NULL CHECK (status IN

@@ -121,7 +121,7 @@ CREATE TABLE task_executions (
     job_execution_id TEXT NOT NULL,
     task_id          TEXT NOT NULL,
     type             TEXT NOT NULL CHECK (type IN
-        ('SUB_WORKFLOW', 'SWITCH', 'DECISION', 'DO_WHILE', 'FORK_JOIN', 'JOIN', 'TERMINATE', 'WAIT')),
+        ('SUB_WORKFLOW', 'SWITCH', 'DECISION', 'DO_WHILE', 'FORK_JOIN', 'JOIN', 'TERMINATE', 'WAIT', 'HUMAN')),
     path             TEXT NOT NULL CHECK (path <> ''),
     attempt          INTEGER NOT NULL CHECK (attempt >= 1),
     status           TEXT NOT NULL CHECK (status IN

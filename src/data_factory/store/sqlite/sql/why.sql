@@ -8,7 +8,7 @@ ORDER BY seq LIMIT :limit;
 SELECT id, title, started_at FROM job_executions WHERE pipeline_id = :pipeline_id AND status = 'RUNNING' LIMIT :limit;
 
 -- name: standing_of_job
-SELECT id, task_id, path, attempt, status, worker_id, updated_at, available_at, started_at, lease_expires_at, timeout_at,
+SELECT id, task_id, type, path, attempt, status, worker_id, updated_at, available_at, started_at, lease_expires_at, timeout_at,
     progress
 FROM task_executions
 WHERE job_execution_id = :job_execution_id AND status IN ('SCHEDULED', 'IN_PROGRESS') LIMIT :limit;
