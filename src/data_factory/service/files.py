@@ -278,7 +278,7 @@ class Arrival:
             now = self._clock()
             arriving = FileRecord(self.id, self._account_id, "ARRIVING", "", "", 0, "", now, now, now + ARRIVAL_MS)
             self._awaited = True
-            self._arriving.add(self._id)
+            self._arriving.add(self.id)
             await self._store.write(lambda transaction: transaction.insert_file(arriving))
             self._retention.note(arriving.due_at)
             self._draft = await self._blobs.draft(self.id)
@@ -305,7 +305,7 @@ class Arrival:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing is left of it, or what is left is swept: whoever comes here has an answer to give first."""
-        self._arriving.discard(self._id)
+        self._arriving.discard(self.id)
         if not self._awaited:
             return
         now = self._clock()
