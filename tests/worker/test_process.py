@@ -153,6 +153,19 @@ def test_an_unknown_task_ends_it_with_one_line(tmp_path: Path, settings: dict[st
     assert f"its tasks are {desk.key}" in said, "the one that was meant comes first"
 
 
+def test_a_module_that_cannot_be_imported_is_shown_without_what_is_ours(
+    tmp_path: Path, settings: dict[str, str]
+) -> None:
+    (tmp_path / "other.py").write_text("def divide():\n    return 1 / 0\n")
+    with worker_process(tmp_path, "import other\nother.divide()\n", **settings) as process:
+        code, said = end(process)
+    assert code == 2
+    assert said.endswith("Error: tasks cannot be imported: ZeroDivisionError: division by zero\n")
+    assert [line.split(",")[0].rpartition("/")[2] for line in said.splitlines() if line.startswith("  File")] == [
+        'tasks.py"', 'other.py"',
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("options", "settings_", "message"),
     [

@@ -89,6 +89,21 @@ async def test_a_span_says_how_the_run_ended(
     ]  # fmt: skip
 
 
+async def test_where_spans_go_nowhere_none_is_begun(
+    server: str, desk: Desk, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opentelemetry.trace, "get_tracer_provider", opentelemetry.trace.ProxyTracerProvider)
+    spans: list[opentelemetry.trace.Span] = []
+
+    @task(desk.key)
+    def looks() -> None:
+        spans.append(opentelemetry.trace.get_current_span())
+
+    async with running(make_worker(server, looks, clock=clock)):
+        assert (await desk.ended(desk.launch())).status == "COMPLETED"
+    assert spans == [opentelemetry.trace.INVALID_SPAN]
+
+
 def test_there_are_none_where_nobody_would_hear_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.trace", None)
     assert tracing() == ()

@@ -9,7 +9,7 @@ from typing import Final
 
 from dotenv import load_dotenv
 
-from data_factory.cli.exit_codes import Stop
+from data_factory.cli.exit_codes import ExitCode, Stop
 
 _DRAWN_BY: Final = ("typer", "rich")
 
@@ -38,6 +38,9 @@ def _run() -> None:
             raise
         from data_factory.cli.bare import run
 
-        run(sys.argv[1:])
+        try:
+            run(sys.argv[1:])
+        except KeyboardInterrupt:
+            sys.exit(ExitCode.INTERRUPTED)
     else:
         app()

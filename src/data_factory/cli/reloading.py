@@ -11,7 +11,6 @@ import os
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Protocol
@@ -71,17 +70,22 @@ def keep_reloading(module: str, run: Run) -> None:
     """
     sources = Sources(Path.cwd(), (Path.cwd() / module).parent)
     try:
-        worker = run(lambda ready: _stop_when_changed(sources, ready))
-        if worker.interrupted:
-            return
+        if not _was_stopped(sources, run):
+            _begin_anew(sources)
+    except KeyboardInterrupt:
+        return  # there was no worker to stop
+
+
+def _was_stopped(sources: Sources, run: Run) -> bool:
+    """Run the worker once; whether a signal has ended it."""
+    try:
+        return run(lambda ready: _stop_when_changed(sources, ready)).interrupted
     except Stop as error:
         error.show()
     except SystemExit as ended:
         if ended.code != ExitCode.USAGE:
             raise
-    except Exception:  # noqa: BLE001 - whatever a module raises while it is imported
-        traceback.print_exc()
-    _begin_anew(sources)
+    return False
 
 
 def _stop_when_changed(sources: Sources, worker: Worker) -> None:
@@ -95,10 +99,7 @@ def _stop_when_changed(sources: Sources, worker: Worker) -> None:
 def _begin_anew(sources: Sources) -> None:
     if not sources.changed():
         note("Waiting for a change of the code.")
-    try:
-        changed = sources.wait()
-    except KeyboardInterrupt:
-        return
+    changed = sources.wait()
     note(f"{', '.join(path.name for path in changed)} changed: starting anew.")
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the command that was typed

@@ -12,11 +12,10 @@ import msgspec
 from data_factory.cli.connection import URL, connected
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.logs import LogFormat, log_to_stderr
+from data_factory.cli.modules import tasks_of
 from data_factory.cli.parameters import Argument, Option
 from data_factory.cli.plain import print_json
 from data_factory.client import calls
-from data_factory.model.errors import DataFactoryError
-from data_factory.worker.loading import load_tasks
 from data_factory.worker.task import declarations_of
 from data_factory.worker.trial import declaration_named, run_task
 
@@ -40,10 +39,7 @@ def replay_task(
     with connected(url) as connection:
         found = connection.ask(calls.get_task_execution(execution)).value
         task = connection.ask(calls.get_task(found.task_id)).value
-    try:
-        declaration = declaration_named(declarations_of(load_tasks(module)), task.id, task.key)
-    except DataFactoryError as error:
-        raise Stop(ExitCode.USAGE, error.message) from error
+    declaration = declaration_named(declarations_of(tasks_of(module)), task.id, task.key)
     if declaration is None:
         raise Stop(ExitCode.USAGE, f"{module} does not have the task {task.key} ({task.id}), which this is one of.")
     trial = run_task(declaration, found.input, attempt=found.attempt)

@@ -9,13 +9,13 @@ from typing import Annotated
 from data_factory.cli.credentials import key_of
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.logs import LogFormat, log_to_stderr
+from data_factory.cli.modules import tasks_of
 from data_factory.cli.parameters import Argument, Option
 from data_factory.cli.reloading import keep_reloading
 from data_factory.cli.status_line import status_line
 from data_factory.client.settings import load_settings
 from data_factory.model.errors import DataFactoryError
 from data_factory.worker.cluster import dask_cluster
-from data_factory.worker.loading import load_tasks
 from data_factory.worker.worker import Worker
 
 
@@ -65,7 +65,7 @@ def worker(
     def run(begun: Callable[[Worker], None] | None = None) -> Worker:
         with ExitStack() as stack:
             try:
-                settings, tasks = load_settings(), load_tasks(module)
+                settings, tasks = load_settings(), tasks_of(module)
                 cluster = None if dask is None else stack.enter_context(dask_cluster(dask, tasks))
                 ready = Worker(
                     tasks,
