@@ -55,8 +55,11 @@ def test_these_are_the_commands() -> None:
     assert set(COMMANDS) == {
         *("server", "migrate", "worker", "init", "run", "demo"),
         *(f"task {verb}" for verb in ("create", "list", "get", "delete", "replay")),
-        *(f"job {verb}" for verb in ("push", "list", "get", "validate", "schema", "pack")),
-        *(f"execution {verb}" for verb in ("list", "get", "why", "logs", "cancel")),
+        *(
+            f"job {verb}"
+            for verb in ("push", "list", "get", "validate", "schema", "pack", "versions", "diff", "republish")
+        ),
+        *(f"execution {verb}" for verb in ("list", "get", "why", "logs", "complete", "cancel")),
         *(f"file {verb}" for verb in ("upload", "list", "get", "download", "delete")),
         *(f"key {verb}" for verb in ("create", "list", "revoke")),
         "store copy",
@@ -123,7 +126,7 @@ def test_completion(stranger: CommandLine, shell: str) -> None:
 
 def test_completion_knows_the_commands(stranger: CommandLine) -> None:
     said = stranger(_DATA_FACTORY_COMPLETE="complete_bash", COMP_WORDS="data-factory job ", COMP_CWORD="2").out
-    assert said.split() == ["push", "list", "get", "validate", "schema", "pack"]
+    assert said.split() == ["push", "list", "get", "validate", "schema", "pack", "versions", "diff", "republish"]
     assert list(stranger.folder.iterdir()) == []
 
 

@@ -62,7 +62,8 @@ def fields(kind: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("page", "name"),
     [
-        *((API, name) for name in "JobExecution TaskExecution Reason Log File Pipeline ApiKey Verdict".split()),
+        *((API, name) for name in "Pipeline ApiKey Verdict".split()),
+        *((API, name) for name in "JobExecution JobVersion Difference TaskExecution Reason Log File".split()),
         *(
             (API, name)
             for name in "LaunchRequest LogRequest CancelRequest ClaimRequest ReportRequest ReportBody".split()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
+from data_factory.model.records import JobPublicationRecord
+from data_factory.service.paging import Part
 from data_factory.store.promises import Reads, StaleWrite, Store, Transaction
 from tests.store.conftest import House, furnish
 from tests.store.rows import (
@@ -133,6 +137,26 @@ async def test_jobs_and_their_versions(store: Store, house: House) -> None:
         pairs = [(second.id, 1), (second.id, 2), (second.id, 3), (new_id(), 1)]
         found = sorted(await reads.job_versions(pairs), key=lambda row: row.version)
         assert found == [version(house.job), published]
+
+    await store.read(look)
+
+
+async def test_the_publications_of_a_job_are_told_without_what_is_in_them(store: Store, house: House) -> None:
+    for number in (2, 3, 4):
+        later = replace(house.job, version=number)
+        await store.write(lambda t, later=later: t.update_job(later, version(later), []))  # type: ignore[misc]
+
+    async def look(reads: Reads) -> None:
+        async def numbers(before: int, **part: Any) -> list[int]:
+            return [row.version for row in await reads.job_publications(house.job.id, before, Part(**part))]
+
+        assert await numbers(2**31 - 1, limit=3) == [4, 3, 2]
+        assert await numbers(3, limit=10) == [2, 1]
+        assert await numbers(4, offset=1, limit=1) == [2]
+        assert await numbers(1) == []
+        [first] = await reads.job_publications(house.job.id, 2, Part())
+        assert first == JobPublicationRecord(house.job.id, 1, version(house.job).created_at)
+        assert await reads.job_publications(new_id(), 9, Part()) == []
 
     await store.read(look)
 

@@ -19,6 +19,7 @@ from data_factory.api import (
     files,
     job_archives,
     job_executions,
+    job_versions,
     logs,
     pipelines,
     task_executions,
@@ -37,6 +38,7 @@ RESOURCES: Final = (
     job_executions.routes,
     tasks.routes,
     job_archives.routes,  # those of `jobs`, too
+    job_versions.routes,
     pipelines.routes,
     logs.routes,
     files.routes,

@@ -13,6 +13,7 @@ from data_factory.model.records import (
     ApiKeyRecord,
     FileRecord,
     JobExecutionRecord,
+    JobPublicationRecord,
     JobRecord,
     JobVersionRecord,
     LogRecord,
@@ -57,6 +58,18 @@ def present_job(published: tuple[JobRecord, JobVersionRecord]) -> Wire:
         "pipelineId": job.pipeline_id,
         "version": version.version,
         **msgspec.json.decode(version.definition),
+    }
+
+
+def present_job_version(job: JobRecord, version: JobPublicationRecord | JobVersionRecord) -> Wire:
+    """A `JobVersion`; with its definition if that is known."""
+    return {
+        "object": "job_version",
+        "id": job.id,
+        "createdAt": iso(version.created_at),
+        "version": version.version,
+        "isCurrent": version.version == job.version,
+        "definition": msgspec.Raw(version.definition.encode()) if isinstance(version, JobVersionRecord) else None,
     }
 
 

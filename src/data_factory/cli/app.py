@@ -16,6 +16,7 @@ from data_factory.cli.packing import pack_job
 from data_factory.cli.run import run
 from data_factory.cli.server import server
 from data_factory.cli.validate import show_schema, validate_job
+from data_factory.cli.versions import diff_versions, list_versions, republish
 from data_factory.cli.worker import worker
 
 app: Final = typer.Typer(
@@ -73,6 +74,9 @@ app.add_typer(tasks.app)
 jobs.app.command("validate")(validate_job)
 jobs.app.command("schema")(show_schema)
 jobs.app.command("pack")(pack_job)
+jobs.app.command("versions")(list_versions)
+jobs.app.command("diff")(diff_versions)
+jobs.app.command("republish")(republish)
 app.add_typer(jobs.app)
 app.command()(run)
 app.add_typer(executions.app)

@@ -32,7 +32,9 @@ from data_factory.model.resources import (
     ApiKey,
     Claimed,
     Job,
+    JobDiff,
     JobExecution,
+    JobVersion,
     Log,
     Logged,
     Pipeline,
@@ -192,6 +194,32 @@ def update_job(job_id: str, definition: JobLike) -> Call[Job]:
 def list_jobs(*, key: str | None = None, size: int = 100) -> Pages[Job]:
     """The jobs of the account, newest first, read `size` at a time."""
     return Pages(path=path_of("jobs"), result=Listing[Job], params=_given(key=key), size=size)
+
+
+def list_job_versions(job_id: str, *, size: int = 100) -> Pages[JobVersion]:
+    """The versions of a job, newest first, without their definitions, read `size` at a time."""
+    return Pages(path=path_of("jobs", job_id, "versions"), result=Listing[JobVersion], size=size)
+
+
+def get_job_version(job_id: str, version: int) -> Call[JobVersion]:
+    """One version of a job, with its definition."""
+    return Call(method="GET", path=path_of("jobs", job_id, "versions", str(version)), result=JobVersion)
+
+
+def diff_job_versions(job_id: str, from_version: int, to_version: int) -> Call[JobDiff]:
+    """What has changed from one version of a job to another."""
+    return Call(
+        method="GET",
+        path=path_of("jobs", job_id, "diff"),
+        params={"from": str(from_version), "to": str(to_version)},
+        result=JobDiff,
+    )
+
+
+def publish_job_version(job_id: str, version: int) -> Call[Job]:
+    """Publish an older version of a job again, as its next version; its pipeline and its status stay."""
+    path = path_of("jobs", job_id, "versions", str(version), "publish")
+    return Call(method="POST", path=path, result=Job, repeat="unsent")
 
 
 def find_job(key: str) -> Steps[Job | None]:

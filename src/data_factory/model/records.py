@@ -98,6 +98,14 @@ class JobVersionRecord(Record, frozen=True):
     created_at: int
 
 
+class JobPublicationRecord(Record, frozen=True):
+    """That there is a version of a job, and since when, without what is in it."""
+
+    job_id: str
+    version: int
+    created_at: int
+
+
 class JobExecutionRecord(Record, frozen=True):
     """One run of a job. `input` is the caller's, without the `context` that is shown with it.
 

@@ -11,8 +11,9 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from data_factory.model.definitions import InputOutputKey, JobTask, RetryLogic, TimeoutPolicy, UserInput
+from data_factory.model.definitions import InputOutputKey, JobDefinition, JobTask, RetryLogic, TimeoutPolicy, UserInput
 from data_factory.model.status import (
+    DifferenceKind,
     JobExecutionStatus,
     JobStatus,
     MessageType,
@@ -68,6 +69,36 @@ class Job(Resource, frozen=True, kw_only=True, tag="job"):
     timeout_seconds: int
     tasks: tuple[JobTask, ...]
     version: int
+
+
+class JobVersion(Resource, frozen=True, kw_only=True, tag="job_version"):
+    """One publication of a job, never changed. `id` is the job's; `definition` is null in lists."""
+
+    version: int
+    is_current: bool
+    definition: JobDefinition | None = None
+
+
+class Difference(msgspec.Struct, frozen=True, rename="camel"):
+    """One thing that differs between two versions: where it is, and what was and is there.
+
+    Of what was `moved`, `before` and `after` are its places in the list.
+    """
+
+    kind: DifferenceKind
+    path: str
+    before: Any = None
+    after: Any = None
+
+
+class JobDiff(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="object", tag="job_diff"):
+    """What has changed from one version of a job to another; `more` says that it is only the first thousand."""
+
+    job_id: str
+    from_version: int
+    to_version: int
+    changes: tuple[Difference, ...]
+    more: bool
 
 
 class Info(msgspec.Struct, frozen=True, rename="camel"):

@@ -16,6 +16,9 @@ TaskType = Literal["SUB_WORKFLOW", "SWITCH", "DECISION", "DO_WHILE", "FORK_JOIN"
 UserInputType = Literal["TEXT", "TEXTAREA", "NUMBER", "BOOLEAN", "DATE", "SELECT", "MULTI_SELECT", "FILE", "FILES"]
 """What a value is that a job asks for before it runs."""
 
+DifferenceKind = Literal["added", "removed", "changed", "moved"]
+"""How something differs between two versions of a job."""
+
 JobExecutionStatus = Literal["PENDING", "RUNNING", "COMPLETED", "USER_ERROR", "FAILED", "TERMINATED", "TIMEDOUT"]
 
 TaskExecutionStatus = Literal[

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import chain
-from typing import Any, TypeVar
+from itertools import chain, islice
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
+from data_factory.engine.differences import differences
 from data_factory.engine.publication import job_errors
 from data_factory.model.definitions import JobBody, PipelineDefinition, TaskDefinition
-from data_factory.model.errors import FieldError, IdempotencyKeyReused, Invalid, KeyTaken, TaskInUse, first_errors
+from data_factory.model.errors import (
+    FieldError,
+    IdempotencyKeyReused,
+    Invalid,
+    KeyTaken,
+    NotFound,
+    TaskInUse,
+    first_errors,
+)
 from data_factory.model.ids import NewId
 from data_factory.model.records import (
     IdempotencyRecord,
+    JobPublicationRecord,
     JobRecord,
+    JobVersionRecord,
     PipelineRecord,
     TaskRecord,
 )
+from data_factory.model.resources import Difference
 from data_factory.service.batch import IDEMPOTENCY_MS
 from data_factory.service.clock import Clock
 from data_factory.service.commands import IdempotencyKey, Resize
@@ -32,6 +44,9 @@ from data_factory.store.promises import Reads, Store, Transaction
 
 T = TypeVar("T", TaskRecord, JobRecord, PipelineRecord)
 P = TypeVar("P")
+MAX_VERSION: Final = 2**31 - 1
+MAX_DIFFERENCES: Final = 1_000
+
 Bring = Callable[[], Awaitable[None]]
 
 
@@ -220,6 +235,70 @@ class Catalog:
 
         return await self._published(body, id, ground, publish, bring)
 
+    async def job_versions(self, account_id: str, id: str, part: Part) -> tuple[JobRecord, list[JobPublicationRecord]]:
+        """A job, and its versions, newest first, without their definitions. The cursor is that of `version_cursor`.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        before = MAX_VERSION if part.cursor is None else min(int(part.cursor[:24], 16), MAX_VERSION)
+
+        async def work(reads: Reads) -> tuple[JobRecord, list[JobPublicationRecord]]:
+            job = await job_of(reads, account_id, id)
+            return job, await reads.job_publications(job.id, before, part)
+
+        return await self._store.read(work)
+
+    async def job_version(self, account_id: str, id: str, version: int) -> Published:
+        """A job and one of its versions.
+
+        Raises:
+            NotFound: there is no such job, or version.
+        """
+        job, (found,) = await self._job_versions(account_id, id, [version])
+        return job, found
+
+    async def job_differences(self, account_id: str, id: str, old: int, new: int) -> list[Difference]:
+        """What has changed from one version of a job to another, up to a thousand things and one more.
+
+        Raises:
+            NotFound: there is no such job, or version.
+        """
+        _, (before, after) = await self._job_versions(account_id, id, [old, new])
+
+        def compare() -> list[Difference]:
+            told = differences(msgspec.json.decode(before.definition), msgspec.json.decode(after.definition))
+            return list(islice(told, MAX_DIFFERENCES + 1))
+
+        async with self._checking:
+            return await asyncio.to_thread(compare)
+
+    async def publish_again(self, account_id: str, id: str, version: int) -> Published:
+        """Publish what an older version of a job was as its next version. Its pipeline and its status stay.
+
+        Raises:
+            NotFound: there is no such job, or version.
+            Invalid: it is not valid any more, with everything that is wrong.
+            KeyTaken: another job has the key that it had.
+        """
+        job, found = await self.job_version(account_id, id, version)
+        body = msgspec.json.decode(found.definition, type=JobBody)
+        return await self.update_job(account_id, id, replace(body, status=job.status))
+
+    async def _job_versions(
+        self, account_id: str, id: str, versions: list[int]
+    ) -> tuple[JobRecord, list[JobVersionRecord]]:
+        async def work(reads: Reads) -> tuple[JobRecord, list[JobVersionRecord]]:
+            job = await job_of(reads, account_id, id)
+            known = {one for one in versions if 1 <= one <= MAX_VERSION}
+            found = {one.version: one for one in await reads.job_versions((job.id, one) for one in known)}
+            for version in versions:
+                if version not in found:
+                    raise NotFound(f"The job {job.key!r} has no version {version}: the newest is {job.version}.")
+            return job, [found[version] for version in versions]
+
+        return await self._store.read(work)
+
     async def job_refusal(self, account_id: str, body: JobBody, others: Sequence[FieldError]) -> Invalid:
         """Why a job of which `others` is wrong is not published: `others`, and what else is (see `job_errors`)."""
         ground = await self._store.read(lambda reads: ground_of(reads, account_id, body, None))
@@ -327,6 +406,15 @@ class Catalog:
             return made
 
         return await self._store.write(work)
+
+
+def version_cursor(version: int) -> str:
+    """Where the list of the versions of a job goes on after this one.
+
+    >>> version_cursor(7)
+    '000000000000000000000007'
+    """
+    return f"{version:024x}"
 
 
 async def _refuse_used(transaction: Transaction, task: TaskRecord, so: str) -> None:

@@ -16,6 +16,7 @@ from data_factory.model.records import (
     FileTallyRecord,
     IdempotencyRecord,
     JobExecutionRecord,
+    JobPublicationRecord,
     JobRecord,
     JobVersionRecord,
     LogRecord,
@@ -134,6 +135,10 @@ class PostgresqlReads:
     async def job_versions(self, pairs: Iterable[tuple[str, int]]) -> list[JobVersionRecord]:
         ids, versions = columns(pairs, 2)
         return await self._all(JobVersionRecord, "job_versions", job_ids=ids, versions=versions)
+
+    async def job_publications(self, job_id: str, before: int, part: Slice) -> list[JobPublicationRecord]:
+        values = {"job_id": job_id, "before": before, "limit": part.limit, "offset": part.offset}
+        return await self._all(JobPublicationRecord, "job_publications", **values)
 
     # -- executions
 

@@ -21,6 +21,7 @@ from data_factory.model.records import (
     FileTallyRecord,
     IdempotencyRecord,
     JobExecutionRecord,
+    JobPublicationRecord,
     JobRecord,
     JobVersionRecord,
     LogRecord,
@@ -217,6 +218,10 @@ class SqliteTransaction:
 
     async def job_versions(self, pairs: Iterable[tuple[str, int]]) -> list[JobVersionRecord]:
         return self._all(JobVersionRecord, "job_versions", pairs=_array(pairs))
+
+    async def job_publications(self, job_id: str, before: int, part: Slice) -> list[JobPublicationRecord]:
+        values = {"job_id": job_id, "before": before, "limit": part.limit, "offset": part.offset}
+        return self._all(JobPublicationRecord, "job_publications", **values)
 
     async def insert_job(self, job: JobRecord, version: JobVersionRecord, task_ids: Iterable[str]) -> None:
         self._execute("insert_job", **_as_dict(job))

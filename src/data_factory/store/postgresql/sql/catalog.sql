@@ -134,6 +134,11 @@ ORDER BY seq DESC LIMIT :limit OFFSET :offset;
 SELECT v.* FROM unnest(:job_ids::text[], :versions::integer[]) AS p (job_id, version)
 JOIN job_versions AS v ON v.job_id = p.job_id AND v.version = p.version;
 
+-- name: job_publications
+SELECT job_id, version, created_at FROM job_versions
+WHERE job_id = :job_id AND version < :before
+ORDER BY version DESC LIMIT :limit OFFSET :offset;
+
 -- name: insert_idempotency_keys
 INSERT INTO idempotency_keys (account_id, key, fingerprint, resource_id, created_at)
 SELECT * FROM unnest(

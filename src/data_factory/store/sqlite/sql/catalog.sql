@@ -124,6 +124,11 @@ ORDER BY seq DESC LIMIT :limit OFFSET :offset;
 SELECT v.* FROM json_each(:pairs) AS p
 JOIN job_versions AS v ON v.job_id = p.value ->> 0 AND v.version = p.value ->> 1;
 
+-- name: job_publications
+SELECT job_id, version, created_at FROM job_versions
+WHERE job_id = :job_id AND version < :before
+ORDER BY version DESC LIMIT :limit OFFSET :offset;
+
 -- name: insert_idempotency_keys
 INSERT INTO idempotency_keys (account_id, key, fingerprint, resource_id, created_at)
 VALUES (:account_id, :key, :fingerprint, :resource_id, :created_at);
