@@ -24,7 +24,7 @@ from data_factory.store.promises import Reads, StoreUnavailable, Transaction, Wr
 from tests.cable import Cable, Fate, is_commit
 from tests.postgresql import PASSWORD, Database, PostgresServer, running_postgres
 from tests.store.conftest import furnish
-from tests.store.rows import ALL, NOW, attempt, claimed, execution, ids, keep, started, task
+from tests.store.rows import ALL, NOW, attempt, claimed, done, ended, execution, ids, keep, log, started, task
 
 pytestmark = pytest.mark.anyio
 
@@ -518,6 +518,39 @@ async def test_every_plan_reads_by_an_index(database: Database, name: str) -> No
     nodes = re.findall(r'"Node Type": "(.+?)"', json.dumps(json.loads(plan)))
     assert name in SMALL or "Seq Scan" not in nodes
     assert "Hash Join" not in nodes and "Merge Join" not in nodes
+
+
+IN_THEIR_ORDER = [
+    "pending_job_executions",
+    "claimable_task_executions",
+    "pending_before",
+    "job_executions_of_account",
+    "job_executions_of_job",
+    "logs_of_job",
+]
+"""What finds the first of many, in an order that is that of the table too."""
+
+
+async def test_nobody_goes_through_all_there_is_to_find_the_first(store: PostgresqlStore, database: Database) -> None:
+    """Where half of all there is waits in one queue, it looks as if one came upon it soon on the way through the table.
+    But what waits is the youngest, and all that has ended comes before it."""
+    house = await furnish(store)
+    over = [ended(execution(house.job)) for _ in range(2_000)]
+    waiting = [execution(house.job) for _ in range(2_000)]
+    attempts = [attempt(one, house.task.id) for one in (*over, *waiting)]
+    attempts[:2_000] = [done(claimed(one)) for one in attempts[:2_000]]
+    await store.write(lambda t: t.insert_job_executions([*over, *waiting]))
+    await store.write(lambda t: t.insert_task_executions(attempts))
+    await store.write(lambda t: t.insert_logs([log(over[0]) for _ in over], []))
+    connection = await connect(database.url)
+    await connection.execute("ANALYZE")
+    for name in IN_THEIR_ORDER:
+        one = statements()[name]
+        await connection.execute(f"PREPARE {name} AS {one.sql}")
+        numbers = ", ".join(["NULL"] * len(one.parameters))
+        plan = await connection.fetch(f"EXPLAIN EXECUTE {name}({numbers})")
+        assert "_pkey" not in str(plan), name
+    await connection.close()
 
 
 async def test_a_commit_is_on_the_disk_when_it_returns(database: Database) -> None:

@@ -26,10 +26,10 @@ SELECT * FROM api_keys WHERE account_id = :account_id AND title = :title AND rev
 
 -- name: api_keys_of_account
 SELECT * FROM api_keys
-WHERE account_id = :account_id AND revoked_at IS NULL
+WHERE account_id = ANY (ARRAY[:account_id::text]) AND revoked_at IS NULL
     AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
         ELSE (SELECT seq FROM api_keys WHERE id = :cursor AND account_id = :account_id) END
-ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+ORDER BY account_id DESC, seq DESC LIMIT :limit OFFSET :offset;
 
 -- name: insert_pipeline
 INSERT INTO pipelines (id, account_id, title, slots, is_default, created_at, updated_at)
@@ -59,10 +59,10 @@ SELECT * FROM pipelines WHERE account_id = :account_id AND is_default = 1;
 
 -- name: pipelines_of_account
 SELECT * FROM pipelines
-WHERE account_id = :account_id
+WHERE account_id = ANY (ARRAY[:account_id::text])
     AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
         ELSE (SELECT seq FROM pipelines WHERE id = :cursor AND account_id = :account_id) END
-ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+ORDER BY account_id DESC, seq DESC LIMIT :limit OFFSET :offset;
 
 -- name: insert_task
 INSERT INTO tasks (id, account_id, key, definition, created_at, updated_at, deleted_at)
@@ -90,10 +90,10 @@ SELECT id FROM tasks WHERE id = :task_id FOR UPDATE;
 
 -- name: tasks_of_account
 SELECT * FROM tasks
-WHERE account_id = :account_id AND deleted_at IS NULL
+WHERE account_id = ANY (ARRAY[:account_id::text]) AND deleted_at IS NULL
     AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
         ELSE (SELECT seq FROM tasks WHERE id = :cursor AND account_id = :account_id) END
-ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+ORDER BY account_id DESC, seq DESC LIMIT :limit OFFSET :offset;
 
 -- name: insert_job
 INSERT INTO jobs (id, account_id, key, title, status, pipeline_id, version, created_at, updated_at)
@@ -125,10 +125,10 @@ SELECT j.* FROM job_tasks AS u JOIN jobs AS j ON j.id = u.job_id WHERE u.task_id
 
 -- name: jobs_of_account
 SELECT * FROM jobs
-WHERE account_id = :account_id
+WHERE account_id = ANY (ARRAY[:account_id::text])
     AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
         ELSE (SELECT seq FROM jobs WHERE id = :cursor AND account_id = :account_id) END
-ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+ORDER BY account_id DESC, seq DESC LIMIT :limit OFFSET :offset;
 
 -- name: job_versions
 SELECT v.* FROM unnest(:job_ids::text[], :versions::integer[]) AS p (job_id, version)

@@ -39,10 +39,10 @@ ORDER BY f.id FOR UPDATE;
 
 -- name: files_of_account
 SELECT * FROM files
-WHERE account_id = :account_id AND status = 'KEPT'
+WHERE account_id = ANY (ARRAY[:account_id::text]) AND status = 'KEPT'
     AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
         ELSE (SELECT seq FROM files WHERE id = :cursor AND account_id = :account_id) END
-ORDER BY seq DESC LIMIT :limit OFFSET :offset;
+ORDER BY account_id DESC, seq DESC LIMIT :limit OFFSET :offset;
 
 -- name: delete_job_files
 DELETE FROM job_files WHERE job_id = :job_id;

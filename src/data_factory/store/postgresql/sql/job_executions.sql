@@ -52,7 +52,7 @@ SELECT * FROM job_executions WHERE id = ANY (:ids::text[]) ORDER BY id FOR NO KE
 SELECT e.id, w.queue_id, octet_length(e.input) AS size
 FROM unnest(:pipeline_ids::text[], :counts::bigint[]) AS w (queue_id, wanted), LATERAL (
     SELECT p.id, p.seq, p.input FROM job_executions AS p
-    WHERE p.pipeline_id = w.queue_id AND p.status = 'PENDING'
+    WHERE p.pipeline_id = ANY (ARRAY[w.queue_id]) AND p.status = 'PENDING'
     ORDER BY p.pipeline_id, p.seq LIMIT w.wanted
     FOR NO KEY UPDATE
 ) AS e
@@ -72,10 +72,10 @@ SELECT * FROM job_executions WHERE id = :id AND account_id = :account_id;
 SELECT * FROM (
     SELECT *, sum(octet_length(input) + octet_length(output)) OVER before AS bytes_before FROM (
         SELECT * FROM job_executions
-        WHERE account_id = :account_id
+        WHERE account_id = ANY (ARRAY[:account_id::text])
             AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
                 ELSE (SELECT seq FROM job_executions WHERE id = :cursor AND account_id = :account_id) END
-        ORDER BY seq DESC LIMIT :limit OFFSET :offset
+        ORDER BY account_id DESC, seq DESC LIMIT :limit OFFSET :offset
     ) AS part
     WINDOW before AS (ORDER BY seq DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ) AS sized
@@ -86,10 +86,10 @@ ORDER BY seq DESC;
 SELECT * FROM (
     SELECT *, sum(octet_length(input) + octet_length(output)) OVER before AS bytes_before FROM (
         SELECT * FROM job_executions
-        WHERE job_id = :job_id AND account_id = :account_id
+        WHERE job_id = ANY (ARRAY[:job_id::text]) AND account_id = :account_id
             AND seq < CASE WHEN :cursor::text IS NULL THEN 9223372036854775807
                 ELSE (SELECT seq FROM job_executions WHERE id = :cursor AND account_id = :account_id) END
-        ORDER BY seq DESC LIMIT :limit OFFSET :offset
+        ORDER BY job_id DESC, seq DESC LIMIT :limit OFFSET :offset
     ) AS part
     WINDOW before AS (ORDER BY seq DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ) AS sized

@@ -20,7 +20,7 @@ WHERE e.id = ANY (:job_execution_ids::text[]);
 
 -- name: logs_of_job
 SELECT * FROM logs
-WHERE job_execution_id = :job_execution_id AND account_id = :account_id AND severity = ANY (:severities::text[])
+WHERE job_execution_id = ANY (ARRAY[:job_execution_id::text]) AND account_id = :account_id AND severity = ANY (:severities::text[])
     AND seq > CASE WHEN :cursor::text IS NULL THEN 0
         ELSE (SELECT seq FROM logs WHERE id = :cursor AND account_id = :account_id) END
-ORDER BY seq LIMIT :limit OFFSET :offset;
+ORDER BY job_execution_id, seq LIMIT :limit OFFSET :offset;

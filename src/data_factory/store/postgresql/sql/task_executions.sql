@@ -49,12 +49,14 @@ SELECT t.* FROM unnest(:job_execution_ids::text[], :paths::text[]) AS p (job_exe
 ) AS t;
 
 -- name: claimable_task_executions
+-- `= ANY (ARRAY[…])`, here and wherever the first of many are wanted: of a plain `=` the planner knows that it leaves one
+-- value, and takes the order of the whole table for that of the queue. Then it may go through all that has ended.
 -- The oldest ones that wait for a worker, of each task as many as are wanted, without those that another transaction is
--- just handing out. In the order of the whole index: else the planner may go through all that has ended.
+-- just handing out.
 SELECT t.id, w.queue_id, octet_length(t.input) AS size
 FROM unnest(:task_ids::text[], :counts::bigint[]) AS w (queue_id, wanted), LATERAL (
     SELECT r.id, r.seq, r.input FROM task_executions AS r
-    WHERE r.task_id = w.queue_id AND r.status = 'SCHEDULED' AND r.available_at IS NULL
+    WHERE r.task_id = ANY (ARRAY[w.queue_id]) AND r.status = 'SCHEDULED' AND r.available_at IS NULL
     ORDER BY r.task_id, r.seq LIMIT w.wanted
     FOR NO KEY UPDATE SKIP LOCKED
 ) AS t
@@ -120,10 +122,10 @@ SELECT * FROM (
     SELECT *, sum(octet_length(input) + octet_length(output)) OVER before AS bytes_before FROM (
         SELECT * FROM task_executions WHERE account_id = :account_id AND seq IN (
             SELECT seq FROM task_executions
-            WHERE job_execution_id = :job_execution_id
+            WHERE job_execution_id = ANY (ARRAY[:job_execution_id::text])
                 AND seq > CASE WHEN :cursor::text IS NULL THEN 0
                     ELSE (SELECT seq FROM task_executions WHERE id = :cursor AND account_id = :account_id) END
-            ORDER BY seq LIMIT :limit OFFSET :offset
+            ORDER BY job_execution_id, seq LIMIT :limit OFFSET :offset
         )
     ) AS part
     WINDOW before AS (ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)

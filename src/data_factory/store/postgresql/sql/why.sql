@@ -1,8 +1,8 @@
 -- name: pending_before
 SELECT id FROM job_executions
-WHERE pipeline_id = :pipeline_id AND status = 'PENDING'
+WHERE pipeline_id = ANY (ARRAY[:pipeline_id::text]) AND status = 'PENDING'
     AND seq < (SELECT seq FROM job_executions WHERE id = :job_execution_id)
-ORDER BY seq LIMIT :limit;
+ORDER BY pipeline_id, seq LIMIT :limit;
 
 -- name: in_slots
 SELECT id, title, started_at FROM job_executions WHERE pipeline_id = :pipeline_id AND status = 'RUNNING' LIMIT :limit;
