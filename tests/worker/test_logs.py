@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import itertools
 import logging
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from data_factory import TaskContext, task
-from data_factory.worker.journal import LONGEST_ENTRY, Said, entries
+from data_factory.worker.context import bind
+from data_factory.worker.journal import LONGEST_ENTRY, Journal, Said, entries
 from data_factory.worker.masks import masked, secrets_in
 from tests.standin.faults import Answer, Cut, FaultProxy
 from tests.standin.hosted import TOKEN, HostedPlatform
@@ -161,6 +164,26 @@ async def test_a_server_without_logs_is_asked_once(
             await clock.advance(1)
     asked = [path for method, path, _ in hosted.requests if path.endswith("/logs")]
     assert len(asked) == 1
+
+
+async def test_a_task_that_floods_its_log_takes_bounded_memory_and_is_told_what_was_dropped(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(clock, ())
+    sent: list[Said] = []
+
+    async def send(lines: Sequence[Said]) -> None:
+        sent.extend(lines)
+
+    def flood() -> None:
+        bind(TaskContext(task_key="floods", event_correlation_id="cid"))
+        for number in range(12_000):
+            journal.handle(logging.LogRecord("floods", logging.INFO, __file__, 1, "line %d", (number,), None))
+
+    await asyncio.to_thread(contextvars.copy_context().run, flood)
+    await journal.send_waiting(send)
+    assert [one.text for one in sent] == [f"line {number}" for number in range(2_000, 12_000)], "the oldest are dropped"
+    assert "2000 lines of tasks' logs were dropped" in caplog.text
 
 
 def said(text: str, **more: Any) -> Said:

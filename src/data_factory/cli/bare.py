@@ -15,24 +15,22 @@ from data_factory.cli.worker import worker
 
 COMMANDS: Final[dict[str, Callable[..., None]]] = {"worker": worker, "init": init, "task replay": replay_task}
 
-ELSEWHERE: Final = {
-    "cli": ("run", "task", "job", "execution", "file", "key"),
-    "server": ("server", "migrate", "store", "demo"),
-}
-"""The commands that are not here, by the extra that brings them."""
+OF_THE_SERVER: Final = frozenset({"server", "migrate", "store", "demo"})
+"""The commands that need more than the command line."""
 
 
 def run(words: Sequence[str]) -> None:
     """Run the command that these words name; `Stop` says what to install for any other."""
-    if tuple(words[:2]) != ("task", "replay"):
-        for extra, names in ELSEWHERE.items():
-            if words and words[0] in names:
-                raise Stop(
-                    ExitCode.USAGE,
-                    f"data-factory {words[0]} is not part of the SDK alone: pip install 'data-factory[{extra}]'",
-                )
+    if words and not words[0].startswith("-") and not _is_here(words):
+        extra = "server" if words[0] in OF_THE_SERVER else "cli"
+        what = f"data-factory {words[0]} is not part of the SDK alone"
+        raise Stop(ExitCode.USAGE, f"{what}: pip install 'data-factory[{extra}]'")
     given = vars(_parser().parse_args(words))
     given.pop("command")(**given)
+
+
+def _is_here(words: Sequence[str]) -> bool:
+    return words[0] in COMMANDS or " ".join(words[:2]) in COMMANDS
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -80,6 +80,7 @@ class StatusLine:
             self._changed.clear()
             self._closed.wait(_NOT_SOONER_S)
         with self._lock:
+            self._shown = ""
             self._stream.write(_CLEAR)
             self._stream.flush()
 
