@@ -128,6 +128,7 @@ class Floor:
             started_at=now,
             ended_at=None,
             deadline_at=None,
+            variables="{}",
         )
 
     def _scheduled(self, job: JobExecutionRecord, now: int) -> TaskExecutionRecord:

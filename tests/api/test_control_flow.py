@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from data_factory.model.resources import Job, TaskExecution
+from data_factory.model.resources import Job, JobExecution, TaskExecution
 from tests.api.contract import decoded
 from tests.api.factory import Factory, Json, made, new_key, paths_of, refused, step, told
 
@@ -168,6 +168,20 @@ def test_a_person_answers_what_a_job_waits_for(factory: Factory) -> None:
     refused(factory.api.patch(path, json={"status": "FAILED"}), 409, "task_execution_ended")
     [held] = factory.claim(work)
     assert held["input"]["ok"] is True
+
+
+def test_variables_of_an_execution_are_shown_and_read(factory: Factory) -> None:
+    work = factory.task()
+    plain = factory.run(factory.launch(factory.job(flow("SWITCH", "way", expression="1", decisionCases={}))))
+    assert "variables" not in plain
+    put = flow("SET_VARIABLE", "put", inputParameters={"of": "${workflow.input.of}"})
+    run = factory.launch(
+        factory.job(put, step(work, "after", inputParameters={"of": "${workflow.variables.of}"})), of="x"
+    )
+    [held] = factory.claim(work)
+    assert held["input"]["of"] == "x"
+    told(factory.report(held))
+    assert decoded(factory.api.get(f"/job_executions/{run['id']}"), JobExecution).variables == {"of": "x"}
 
 
 def test_a_script_that_does_not_end_fails_the_job_and_says_so(factory: Factory) -> None:

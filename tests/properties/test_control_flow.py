@@ -48,13 +48,14 @@ def trees(draw: st.DrawFn) -> Tree:
 
 def _sequence(draw: st.DrawFn, names: Iterator[str], before: list[str], depth: int) -> tuple[Tree, list[str]]:
     """Tasks that run one after the other, and the names that may be read after them."""
-    kinds = ["work", "work", "work", "switch", "switch", "loop", "fork", "fork", "human", "terminate"]
+    kinds = ["work", "work", "work", "switch", "switch", "loop", "fork", "fork", "human", "set", "terminate"]
     kinds = kinds if depth < 2 else ["work", "work", "human"]
     tree: Tree = []
     for _ in range(draw(st.integers(1, 3))):
         kind = draw(st.sampled_from(kinds))
         name = next(names)
-        sources = st.sampled_from(["${%s.output.v}" % one for one in before] or ["${workflow.input.v}"])
+        known = ["${%s.output.v}" % one for one in before] or ["${workflow.input.v}"]
+        sources = st.sampled_from([*known, "${workflow.variables.v}"])
         reads = draw(st.dictionaries(st.sampled_from("abc"), sources, max_size=2))
         task: dict[str, Any] = {"name": kind, "taskReferenceName": name}
         task["optional"] = kind != "terminate" and draw(st.sampled_from([False, False, True]))
@@ -65,6 +66,8 @@ def _sequence(draw: st.DrawFn, names: Iterator[str], before: list[str], depth: i
             case "human":
                 task |= {"type": "HUMAN", "inputParameters": {"me": name, **reads}}
                 before = [*before, name]
+            case "set":
+                task |= {"type": "SET_VARIABLE", "inputParameters": {"v": draw(sources)}, "optional": False}
             case "switch":
                 task |= {"inputParameters": {"v": draw(sources)}, **draw(st.sampled_from(SWITCHES))}
                 ways = {
@@ -129,6 +132,7 @@ class Interpreter:
     input: dict[str, Any]
     outputs: dict[str, Any] = field(default_factory=dict)
     waiting: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
     last: Any = None
     gives: tuple[str, Any] | None = None
 
@@ -161,6 +165,9 @@ class Interpreter:
                     yield from self.fork(task, tree[place + 1])
                 case "JOIN":
                     self.last = self.outputs[task["taskReferenceName"]]
+                case "SET_VARIABLE":
+                    self.variables |= self.value(task["inputParameters"])
+                    self.last = self.outputs[task["taskReferenceName"]] = {}
                 case "TERMINATE":
                     given = self.value(task["inputParameters"])
                     raise Ended(given["terminationStatus"], given["outputParameters"])
@@ -250,6 +257,8 @@ class Interpreter:
                 return {key: self.value(one) for key, one in written.items()}
             case "${workflow.input.v}":
                 return self.input.get("v")
+            case "${workflow.variables.v}":
+                return self.variables.get("v")
             case str() if written.startswith("${"):
                 output = self.outputs.get(written[2:].partition(".")[0])
                 return output.get("v") if output else None

@@ -128,6 +128,7 @@ def execution(job: JobRecord, **changes: Any) -> JobExecutionRecord:
         started_at=None,
         ended_at=None,
         deadline_at=None,
+        variables="{}",
     )
     return replace(made, **changes)
 

@@ -257,6 +257,7 @@ def _pending(input: dict[str, Any]) -> JobExecutionRecord:
         started_at=None,
         ended_at=None,
         deadline_at=None,
+        variables="{}",
     )
 
 

@@ -311,6 +311,44 @@ def test_a_termination_that_comes_to_nonsense_fails_the_job(given: dict[str, Any
     assert (told.status, told.failure["code"]) == ("FAILED", "invalid_termination")
 
 
+# -- SET_VARIABLE
+
+
+def put(reference: str, **input: Any) -> StepInStory:
+    return control("SET_VARIABLE", reference, input=input)
+
+
+def test_what_is_set_can_be_read_from_then_on_and_what_is_set_again_counts() -> None:
+    reads = {"a": "${workflow.variables.a}", "b": "${workflow.variables.b}", "c": "${workflow.variables.c}"}
+    told = story(
+        step("before", input=reads),
+        put("x", a=1, b={"v": "${before.output.n}"}),
+        put("y", a=2),
+        step("after", input=reads),
+    )
+    assert told.input_of("before") == {"a": None, "b": None, "c": None}
+    told.work({"n": 7})
+    assert told.input_of("after") == {"a": 2, "b": {"v": 7}, "c": None}
+    assert (told.output_of("x"), told.execution.variables) == ({}, '{"a":2,"b":{"v":7}}')
+
+
+def test_a_loop_reads_what_its_iteration_before_has_set_and_the_job_gives_it() -> None:
+    body = put("add", sum="${workflow.variables.sum}${loop.output.iteration}")
+    told = story(put("zero", sum="0"), loop(4, body), output={"sum": "${workflow.variables.sum}"})
+    assert told.output == {"sum": "01234"}
+
+
+def test_variables_may_be_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "MAX_VARIABLES", 20)
+    told = story(put("x", a="x" * 8), put("y", b="y" * 8))
+    assert (told.status, told.failure["code"], told.failure["taskReferenceName"]) == (
+        "FAILED",
+        "variables_too_large",
+        "y",
+    )
+    assert told.execution.variables == '{"a":"xxxxxxxx"}'
+
+
 # -- HUMAN
 
 

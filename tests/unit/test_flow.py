@@ -38,7 +38,7 @@ def flow(type: Any, reference: str = "flow", **fields: Any) -> Json:
     return {"name": type, "taskReferenceName": reference, "type": type, "inputParameters": input, **given, **fields}
 
 
-@pytest.mark.parametrize("type", ["SWITCH", "DECISION", "DO_WHILE", "TERMINATE", "WAIT", "HUMAN"])
+@pytest.mark.parametrize("type", ["SWITCH", "DECISION", "DO_WHILE", "TERMINATE", "WAIT", "HUMAN", "SET_VARIABLE"])
 def test_with_what_it_must_have_it_is_published(type: str) -> None:
     definition, _ = check(flow(type))
     assert definition.tasks[0].type == type

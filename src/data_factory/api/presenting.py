@@ -115,6 +115,7 @@ def present_job_execution(execution: JobExecutionRecord) -> Wire:
         "info": {"title": execution.title},
         "origin": execution.origin,
         "failure": _raw_or_null(execution.failure),
+        **({} if execution.variables == "{}" else {"variables": msgspec.Raw(execution.variables.encode())}),
     }
 
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from data_factory.engine.expressions import Mention, Template, compile_template
-from data_factory.engine.graph import Fork, Graph, Human, Join, Loop, Step, Switch, Terminate, Wait, Work
+from data_factory.engine.graph import Fork, Graph, Human, Join, Loop, SetVariable, Step, Switch, Terminate, Wait, Work
 from data_factory.model.definitions import JobDefinition, JobTask
 
 _LITTLE: Final[dict[str, re.Pattern[str]]] = {
@@ -108,6 +108,8 @@ class _Compiler:
                 self.steps[reference] = Terminate(**common)
             case "WAIT":
                 self.steps[reference] = Wait(**common)
+            case "SET_VARIABLE":
+                self.steps[reference] = SetVariable(**common)
             case "HUMAN":
                 self.steps[reference] = Human(**common)
             case "DO_WHILE":

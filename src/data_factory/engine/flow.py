@@ -24,6 +24,7 @@ REQUIRED: Final[dict[TaskType, tuple[str, ...]]] = {
     "TERMINATE": (),
     "WAIT": (),
     "HUMAN": (),
+    "SET_VARIABLE": (),
 }
 """The fields that a task of each type must have."""
 
@@ -37,6 +38,7 @@ OPTIONAL: Final[dict[TaskType, tuple[str, ...]]] = {
     "TERMINATE": (),
     "WAIT": (),
     "HUMAN": (),
+    "SET_VARIABLE": (),
 }
 """The fields that it may have beside them."""
 

@@ -143,6 +143,10 @@ class Human(Step, frozen=True, kw_only=True):
     """A person, or a system, whose answer is waited for."""
 
 
+class SetVariable(Step, frozen=True, kw_only=True):
+    """Variables of the job execution, each set to a value."""
+
+
 class Graph(msgspec.Struct, frozen=True):
     """A job definition compiled: made once a version, used by all its executions.
 

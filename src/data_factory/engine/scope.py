@@ -88,7 +88,7 @@ class Scope:
             Needs: something that it reads was not read.
         """
         read = self.seen_from(path, self._graph.references_of(template))
-        known = len(execution.input) + len(execution.output)
+        known = len(execution.input) + len(execution.output) + len(execution.variables)
         known += sum(len(row.input) + len(row.output) for row in read.values())
         size = MAX_PAYLOAD_BYTES if known * template.copies > MAX_PAYLOAD_BYTES else sys.maxsize
         try:
@@ -136,6 +136,7 @@ def _workflow_scope(execution: JobExecutionRecord) -> dict[str, Any]:
     return {
         "input": {**_decode(execution.input), "context": execution.context},
         "output": _decode(execution.output),
+        "variables": _decode(execution.variables),
         "status": execution.status,
         "workflowId": execution.id,
         "correlationId": execution.id,

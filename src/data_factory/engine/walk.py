@@ -18,6 +18,7 @@ from data_factory.engine.graph import (
     Human,
     Join,
     Loop,
+    SetVariable,
     Switch,
     Terminate,
     Wait,
@@ -42,6 +43,9 @@ MAX_STEPS: Final = 20
 
 MAX_ITERATIONS: Final = 100_000
 """How often a loop goes round."""
+
+MAX_VARIABLES: Final = 256 * 1024
+"""How large the variables of a job execution may be together, in characters of JSON: they are kept with each step."""
 
 _decode = msgspec.json.decode
 
@@ -112,6 +116,8 @@ class Walk:
             case Human():
                 self.put(under_way(row, EMPTY, self._now))
                 return None
+            case SetVariable():
+                return self._set_variables(row)
             case Wait() if row.status == "SCHEDULED":
                 return self._wait(row)
             case Wait():
@@ -256,6 +262,14 @@ class Walk:
             return self._fail_control(row, Failure(code="invalid_wait", message=message))
         self.put(postponed(under_way(row, EMPTY, self._now), max(at, self._now), self._now))
         return None
+
+    def _set_variables(self, row: TaskExecutionRecord) -> str | None:
+        variables = _json({**_decode(self._execution.variables), **_decode(row.input)})
+        if len(variables) > MAX_VARIABLES:
+            message = f"With it, the variables of the job are larger than {MAX_VARIABLES} characters of JSON."
+            return self._fail_control(row, Failure(code="variables_too_large", message=message))
+        self._execution = replace(self._execution, variables=variables)
+        return self.leave(ended(row, "COMPLETED", self._now))
 
     # -- scripts
 

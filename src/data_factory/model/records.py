@@ -109,7 +109,8 @@ class JobPublicationRecord(Record, frozen=True):
 class JobExecutionRecord(Record, frozen=True):
     """One run of a job. `input` is the caller's, without the `context` that is shown with it.
 
-    `deadline_at` is when a running one times out. `failure` is a `Failure` as JSON.
+    `deadline_at` is when a running one times out. `failure` is a `Failure` as JSON, `variables` what its SET_VARIABLE
+    tasks have set.
     """
 
     id: str
@@ -129,6 +130,7 @@ class JobExecutionRecord(Record, frozen=True):
     started_at: int | None
     ended_at: int | None
     deadline_at: int | None
+    variables: str
 
     @property
     def context(self) -> dict[str, str]:

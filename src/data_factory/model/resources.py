@@ -117,7 +117,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class JobExecution(Resource, frozen=True, kw_only=True, tag="job_execution"):
-    """One run of a job. `input.context` says whose job it is and who launched it."""
+    """One run of a job. `input.context` says whose job it is and who launched it; `variables` is what it has set."""
 
     job_id: str
     job_version: int
@@ -127,6 +127,7 @@ class JobExecution(Resource, frozen=True, kw_only=True, tag="job_execution"):
     status: JobExecutionStatus
     input: dict[str, Any]
     output: dict[str, Any]
+    variables: dict[str, Any] = {}
     info: Info
     origin: str
     failure: Failure | None

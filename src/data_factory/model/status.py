@@ -10,7 +10,9 @@ from typing import Final, Literal
 
 JobStatus = Literal["DRAFT", "ACTIVE", "INACTIVE"]
 
-TaskType = Literal["SUB_WORKFLOW", "SWITCH", "DECISION", "DO_WHILE", "FORK_JOIN", "JOIN", "TERMINATE", "WAIT", "HUMAN"]
+TaskType = Literal[
+    "SUB_WORKFLOW", "SWITCH", "DECISION", "DO_WHILE", "FORK_JOIN", "JOIN", "TERMINATE", "WAIT", "HUMAN", "SET_VARIABLE"
+]
 """What a task of a job is: SUB_WORKFLOW is work for a worker; the others are control flow, done by the platform."""
 
 UserInputType = Literal["TEXT", "TEXTAREA", "NUMBER", "BOOLEAN", "DATE", "SELECT", "MULTI_SELECT", "FILE", "FILES"]

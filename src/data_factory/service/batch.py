@@ -258,6 +258,7 @@ class _Batch:
             started_at=None,
             ended_at=None,
             deadline_at=None,
+            variables=EMPTY,
         )
         self.world.executions.put(execution)
         if launch.idempotency is not None:

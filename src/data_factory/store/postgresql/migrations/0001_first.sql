@@ -106,6 +106,7 @@ CREATE TABLE job_executions (
     failure         text,
     input           text NOT NULL,
     output          text NOT NULL,
+    variables       text NOT NULL,
     CHECK ((ended_at IS NULL) = (status IN ('PENDING', 'RUNNING'))),
     CHECK (status <> 'RUNNING' OR started_at IS NOT NULL),
     CHECK (status <> 'PENDING' OR started_at IS NULL),
@@ -124,7 +125,7 @@ CREATE TABLE task_executions (
     job_execution_id text COLLATE "C" NOT NULL,
     task_id          text COLLATE "C" NOT NULL,
     type             text COLLATE "C" NOT NULL CHECK (type IN
-        ('SUB_WORKFLOW', 'SWITCH', 'DECISION', 'DO_WHILE', 'FORK_JOIN', 'JOIN', 'TERMINATE', 'WAIT', 'HUMAN')),
+        ('SUB_WORKFLOW', 'SWITCH', 'DECISION', 'DO_WHILE', 'FORK_JOIN', 'JOIN', 'TERMINATE', 'WAIT', 'HUMAN', 'SET_VARIABLE')),
     path             text COLLATE "C" NOT NULL CHECK (path <> ''),
     attempt          integer NOT NULL CHECK (attempt >= 1),
     status           text COLLATE "C" NOT NULL CHECK (status IN

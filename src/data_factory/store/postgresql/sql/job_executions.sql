@@ -3,12 +3,12 @@
 WITH made AS (
     INSERT INTO job_executions (
         id, account_id, job_id, job_version, job_account_id, pipeline_id, status, origin, launched_by, created_at,
-        started_at, ended_at, deadline_at, title, failure, input, output
+        started_at, ended_at, deadline_at, title, failure, input, output, variables
     ) SELECT * FROM unnest(
         :id::text[], :account_id::text[], :job_id::text[], :job_version::integer[], :job_account_id::text[],
         :pipeline_id::text[], :status::text[], :origin::text[], :launched_by::text[], :created_at::bigint[],
         :started_at::bigint[], :ended_at::bigint[], :deadline_at::bigint[], :title::text[], :failure::text[],
-        :input::text[], :output::text[]
+        :input::text[], :output::text[], :variables::text[]
     )
     RETURNING pipeline_id, status
 ), more AS (
@@ -26,11 +26,11 @@ SELECT FROM made;
 WITH changed AS (
     UPDATE job_executions AS e SET
         status = n.status, started_at = n.started_at, ended_at = n.ended_at, deadline_at = n.deadline_at,
-        failure = n.failure, output = n.output
+        failure = n.failure, output = n.output, variables = n.variables
     FROM unnest(
         :id::text[], :expected_status::text[], :status::text[], :started_at::bigint[], :ended_at::bigint[],
-        :deadline_at::bigint[], :failure::text[], :output::text[]
-    ) AS n (id, expected_status, status, started_at, ended_at, deadline_at, failure, output)
+        :deadline_at::bigint[], :failure::text[], :output::text[], :variables::text[]
+    ) AS n (id, expected_status, status, started_at, ended_at, deadline_at, failure, output, variables)
     WHERE e.id = n.id AND e.status = n.expected_status
     RETURNING e.pipeline_id, n.expected_status, n.status
 ), more AS (

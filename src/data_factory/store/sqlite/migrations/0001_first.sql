@@ -103,6 +103,7 @@ CREATE TABLE job_executions (
     failure         TEXT,
     input           TEXT NOT NULL,
     output          TEXT NOT NULL,
+    variables       TEXT NOT NULL,
     CHECK ((ended_at IS NULL) = (status IN ('PENDING', 'RUNNING'))),
     CHECK (status <> 'RUNNING' OR started_at IS NOT NULL),
     CHECK (status <> 'PENDING' OR started_at IS NULL),
@@ -121,7 +122,7 @@ CREATE TABLE task_executions (
     job_execution_id TEXT NOT NULL,
     task_id          TEXT NOT NULL,
     type             TEXT NOT NULL CHECK (type IN
-        ('SUB_WORKFLOW', 'SWITCH', 'DECISION', 'DO_WHILE', 'FORK_JOIN', 'JOIN', 'TERMINATE', 'WAIT', 'HUMAN')),
+        ('SUB_WORKFLOW', 'SWITCH', 'DECISION', 'DO_WHILE', 'FORK_JOIN', 'JOIN', 'TERMINATE', 'WAIT', 'HUMAN', 'SET_VARIABLE')),
     path             TEXT NOT NULL CHECK (path <> ''),
     attempt          INTEGER NOT NULL CHECK (attempt >= 1),
     status           TEXT NOT NULL CHECK (status IN

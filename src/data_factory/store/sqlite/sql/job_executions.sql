@@ -1,16 +1,16 @@
 -- name: insert_job_executions
 INSERT INTO job_executions (
     id, account_id, job_id, job_version, job_account_id, pipeline_id, status, origin, launched_by, created_at,
-    started_at, ended_at, deadline_at, title, failure, input, output
+    started_at, ended_at, deadline_at, title, failure, input, output, variables
 ) VALUES (
     :id, :account_id, :job_id, :job_version, :job_account_id, :pipeline_id, :status, :origin, :launched_by, :created_at,
-    :started_at, :ended_at, :deadline_at, :title, :failure, :input, :output
+    :started_at, :ended_at, :deadline_at, :title, :failure, :input, :output, :variables
 );
 
 -- name: update_job_executions
 UPDATE job_executions SET
     status = :status, started_at = :started_at, ended_at = :ended_at, deadline_at = :deadline_at, failure = :failure,
-    output = :output
+    output = :output, variables = :variables
 WHERE id = :id AND status = :expected_status;
 
 -- name: job_executions_by_id
