@@ -63,7 +63,7 @@ def sdk(place: Place, scale: Scale) -> list[Figure]:
     count = scale.of(10_000, 64)
     figures: list[Figure] = []
     with _log_to_nowhere():
-        for concurrency in CONCURRENCIES:
+        for concurrency in CONCURRENCIES[:2] if scale.quick else CONCURRENCIES:
             ours = _on_a_queue(place, count, partial(_worked_off, concurrency=concurrency))
             empty = _on_a_queue(place, count, partial(_looped, limit=concurrency))
             at = f"at {concurrency}"

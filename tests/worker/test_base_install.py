@@ -175,3 +175,27 @@ def test_every_other_command_says_what_brings_it(name: str) -> None:
 
 def test_those_of_the_server_are_commands() -> None:
     assert {name.split()[0] for name in WHOLE} >= OF_THE_SERVER
+
+
+WITHOUT_THE_SERVER = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"jsonpath", "jsonschema", "starlette", "uvicorn"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+import pytest
+sys.exit(pytest.main(["-q", "-p", "no:schemathesis", "-p", "no:cacheprovider"]))
+"""
+
+
+def test_a_factory_in_a_test_says_that_it_needs_the_server(tmp_path: Path) -> None:
+    (tmp_path / "test_job.py").write_text("def test_the_job(factory): ...\n")
+    tested = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_SERVER], check=False, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert tested.returncode == 1
+    assert "pip install 'data-factory[server]'" in tested.stdout
+    assert "Traceback" not in tested.stdout + tested.stderr
