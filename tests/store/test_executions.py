@@ -36,7 +36,7 @@ pytestmark = pytest.mark.anyio
 async def test_every_field_of_a_job_execution_comes_back(store: Store, house: House) -> None:
     row = execution(house.job, title="Mine", input='{"power":10}', origin="CLI", launched_by=new_id())
     await keep(store, row)
-    running = started(row, deadline_at=NOW + 9, variables='{"x":"’"}')
+    running = started(row, deadline_at=NOW + 9, variables='{"x":"é"}')
     await store.write(lambda t: t.update_job_executions([(row, running)]))
     assert await store.read(lambda reads: reads.job_execution(house.account.id, row.id)) == running
     over = ended(running, status="FAILED", output='{"a":1}', failure='{"code":"x","message":"y"}', ended_at=NOW + 5)
