@@ -64,13 +64,15 @@ def _servers_file() -> Path:
 
 
 def _settings_folder() -> Path:
-    """Where programs keep what is the user's, on this system."""
-    home = Path.home()
-    if sys.platform == "win32":
-        return Path(os.environ.get("APPDATA") or home)
-    if sys.platform == "darwin":
-        return home / "Library" / "Application Support"
-    return Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    """Where programs keep what is the user's, on this system; `OSError` for a user who has no home."""
+    chosen = os.environ.get({"win32": "APPDATA", "darwin": ""}.get(sys.platform, "XDG_CONFIG_HOME"))
+    if chosen:
+        return Path(chosen)
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise FileNotFoundError(f"this user has no home: {error}") from error
+    return home / ("Library/Application Support" if sys.platform == "darwin" else ".config")
 
 
 def _servers() -> dict[str, str]:
