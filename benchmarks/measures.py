@@ -8,6 +8,7 @@ from benchmarks.chain import chain, steps
 from benchmarks.counts import counts
 from benchmarks.distance import floor
 from benchmarks.drain import drain
+from benchmarks.flow import fork, loop
 from benchmarks.idle import idle
 from benchmarks.latency import latency
 from benchmarks.measuring import Measure
@@ -16,7 +17,7 @@ from benchmarks.restart import restart
 from benchmarks.sdk import sdk
 from benchmarks.throughput import polls, throughput
 
-LONG: Final = {"drain", "million", "sdk"}
+LONG: Final = {"drain", "loop", "million", "sdk"}
 """Those that take minutes: three runs of them are enough."""
 
 MEASURES: Final[dict[str, Measure]] = {
@@ -25,6 +26,8 @@ MEASURES: Final[dict[str, Measure]] = {
     "latency": latency,
     "chain": chain,
     "steps": steps,
+    "fork": fork,
+    "loop": loop,
     "million": million,
     "idle": idle,
     "drain": drain,
