@@ -181,6 +181,15 @@ def test_many_branches_begin_some_at_a_time_so_that_others_have_their_turn(monke
     assert waiting(told) == ["after"]
 
 
+def test_branches_that_are_given_much_begin_fewer_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "MAX_BEGUN_BYTES", 100)
+    told = story(*fork(*([step(f"t{number}")] for number in range(5))), input={"text": "x" * 50})
+    assert len(waiting(told)) == 2
+    assert told.go_on() and len(waiting(told)) == 4
+    assert told.go_on() and len(waiting(told)) == 5
+    assert not told.go_on()
+
+
 def test_branches_of_control_flow_alone_take_turns_too() -> None:
     ways = [[control("SWITCH", f"s{number}", expression="'x'", cases={})] for number in range(3 * walk.MAX_STEPS)]
     told = story(*fork(*ways), step("after"))

@@ -19,6 +19,10 @@ MAX_BEGUN: Final = 100
 """How many branches one walk begins; those after them wait their turn, like everybody."""
 
 
+MAX_BEGUN_BYTES: Final = 4 * 1024 * 1024
+"""What they are given has no more in all, in characters of JSON, save for a single one."""
+
+
 class Branches(msgspec.Struct, frozen=True):
     """The output of a JOIN while it is under way: how many branches there are, have begun, and have ended."""
 

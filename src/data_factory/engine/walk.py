@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from data_factory.engine.attempts import EMPTY, ended, make_ready, postponed, retried, scheduled, under_way
-from data_factory.engine.branches import MAX_BEGUN, Branches, branches_of, counted, gathered
+from data_factory.engine.branches import MAX_BEGUN, MAX_BEGUN_BYTES, Branches, branches_of, counted, gathered
 from data_factory.engine.graph import (
     END,
     Fork,
@@ -64,6 +64,7 @@ class Walk:
         self._last = EMPTY
         self._steps_left = MAX_STEPS
         self._branches_left = MAX_BEGUN
+        self._room_left = MAX_BEGUN_BYTES
         self._forking: list[str] = []
 
     @property
@@ -87,6 +88,7 @@ class Walk:
         else:
             given = self._execution.input if isinstance(step, Work) else EMPTY
         task_id = step.task_id if isinstance(step, Work) else ""
+        self._room_left -= len(given or EMPTY)
         row = scheduled(self._execution, step.type, task_id, path, given or EMPTY, self._new_id(), self._now)
         if given is None:
             failure = Failure(code="input_too_large", message=f"Its input {TOO_LARGE}.")
@@ -211,7 +213,7 @@ class Walk:
             so_far = branches_of(row) if row.status == "IN_PROGRESS" else None
             if so_far is None or not so_far.may_begin(join.limit):
                 self._forking.pop()
-            elif self._branches_left == 0 or self._steps_left == 0:
+            elif min(self._branches_left, self._steps_left, self._room_left) <= 0:
                 self._postponed(row)
                 self._forking.pop()
             else:
