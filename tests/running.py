@@ -21,7 +21,7 @@ COMMAND = Path(sys.executable).with_name("data-factory")
 _LISTENS = re.compile(r"listens on (http://\S+?)[,\s]")
 
 
-def until(holds: Callable[[], bool], what: str, seconds: float = 20) -> None:
+def until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
     """Wait for other processes, whose clock is not ours."""
     end = time.monotonic() + seconds
     while not holds():

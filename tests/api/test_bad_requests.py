@@ -175,7 +175,7 @@ def test_a_million_errors_are_told_in_a_moment_and_in_part(api: httpx.Client) ->
         problem = refused(answer, 400, "invalid")
         assert 1 <= len(problem["errors"]) <= 100
         assert problem["errors"][0]["message"]
-        assert answer.elapsed.total_seconds() < 5
+        assert answer.elapsed.total_seconds() < 20
 
 
 def test_depth_has_a_limit(factory: Factory) -> None:

@@ -16,7 +16,7 @@ from tests.api.factory import Factory, Json, new_key, refused, step, told
 from tests.api.wire import Wire, wires
 from tests.running import Server
 
-AT_ONCE = 5.0
+AT_ONCE = 20.0
 
 
 @contextmanager

@@ -189,7 +189,7 @@ def test_slow_clients_hold_up_nobody(server: Server, factory: Factory) -> None:
         for _ in range(20):
             answer = factory.api.get("/tasks?size=1")
             told(answer)
-            assert answer.elapsed.total_seconds() < 2
+            assert answer.elapsed.total_seconds() < 10
 
 
 def test_a_request_may_come_byte_by_byte(server: Server) -> None:
@@ -219,7 +219,7 @@ def test_who_does_not_read_the_answer_holds_up_nobody(server: Server, factory: F
         for wire in deaf:
             wire.send("GET", f"/job_executions/{run['id']}")
         for _ in range(10):
-            assert factory.api.get("/tasks?size=1").elapsed.total_seconds() < 2
+            assert factory.api.get("/tasks?size=1").elapsed.total_seconds() < 10
         assert [wire.answer()[2]["id"] for wire in deaf] == [run["id"]] * 5
 
 

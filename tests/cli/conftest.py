@@ -50,7 +50,7 @@ class CommandLine:
     def __call__(self, *words: str, code: int = 0, stdin: str = "", **variables: str) -> Said:
         """Run a command to its end, which has to be this one."""
         with self.start(*words, **variables) as process:
-            out, err = process.communicate(stdin, timeout=60)
+            out, err = process.communicate(stdin, timeout=200)
         assert process.returncode == code, f"{words} ended with {process.returncode}:\n{out}{err}"
         return Said(out, err)
 

@@ -157,7 +157,7 @@ def test_the_client_side_works_where_the_server_is_not_installed(cli: CommandLin
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", WITHOUT_THE_SERVER, *words]
         return subprocess.run(
-            command, cwd=cli.folder, env=cli.variables, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=cli.folder, env=cli.variables, capture_output=True, text=True, timeout=200, check=False
         )
 
     listed = run("key", "list")

@@ -73,7 +73,7 @@ def test_it_can_be_kept_and_tried(user: CommandLine) -> None:
         assert said.json == {"result": 524288}
         assert httpx.get(f"{exports['API_BASE_PATH']}/docs").is_success
         interrupt(process)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=90)
     assert (process.returncode, "Traceback" in err) == (0, False)
     assert json.loads(out)["output"] == {"result": 1024}
     assert_nothing_is_left(user)
@@ -87,7 +87,7 @@ def test_a_signal_leaves_nothing_behind(user: CommandLine, number: signal.Signal
             if line.startswith("worker"):
                 break
         process.send_signal(number)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=90)
     assert (process.returncode, "Traceback" in err) == (code, False)
     assert_nothing_is_left(user)
 
@@ -110,7 +110,7 @@ def test_a_server_that_dies_ends_it(user: CommandLine) -> None:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         server = next(pid for pid in children if b"\0server\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
         os.kill(int(server), signal.SIGKILL)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=90)
     assert process.returncode == 1
     assert "Error: The demo failed: the server has ended." in err
     assert "-- the log of the worker:" in err

@@ -147,7 +147,7 @@ def test_ctrl_c_leaves_the_job_execution_alone(cli: CommandLine, desk: Desk) -> 
         assert process.stderr
         id = process.stderr.readline().split()[0]
         interrupt(process)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=90)
     assert (process.returncode, out) == (130, "")
     assert "The job execution goes on." in err
     assert f"data-factory execution get {id} --wait" in err

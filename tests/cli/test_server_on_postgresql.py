@@ -92,7 +92,7 @@ def test_what_is_wrong_is_said_in_a_line(tmp_path: Path, database: Database, url
     address = url.format(host=f"127.0.0.1:{database.server.port}", name=database.name)
     server = Server(tmp_path / "data")
     server.launch("--database", address)
-    assert server.process.wait(20) == code
+    assert server.process.wait(90) == code
     assert said in " ".join(server.log.split())
     assert "Traceback" not in server.log
     assert PASSWORD not in server.log and "wrong" not in server.log

@@ -234,6 +234,6 @@ def test_a_server_does_not_start_on_what_is_being_copied(large: CommandLine, the
         process.send_signal(signal.SIGSTOP)
         for server in (Server(large.folder / "data"), Server(large.folder / "other", DATABASE_URL=there.url)):
             server.launch()
-            assert server.process.wait(20) == 1
+            assert server.process.wait(90) == 1
             assert "which copies it" in server.log or "The database is being copied" in server.log
         process.kill()

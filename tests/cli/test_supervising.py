@@ -54,7 +54,7 @@ class Supervised:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(90)
 
 
 def test_all_are_ready_before_it_has_begun_and_stop_when_they_are_told(tmp_path: Path) -> None:
@@ -78,21 +78,21 @@ def test_one_that_keeps_ending_is_started_again_later_and_later(tmp_path: Path) 
 
 def test_one_that_ends_before_it_was_ready_ends_everything(tmp_path: Path) -> None:
     program = Supervised(tmp_path, "    if number == 2: os.kill(os.getpid(), signal.SIGKILL)\n" + WAIT)
-    assert program.process.wait(20) == 1
+    assert program.process.wait(90) == 1
     assert re.search(r"cannot start: process 2 \(\d+\) ended by SIGKILL before it was ready\.", program.said)
     assert "begun" not in program.said
 
 
 def test_the_reason_why_one_cannot_start_is_that_of_all(tmp_path: Path) -> None:
     program = Supervised(tmp_path, "    raise CannotStart('there is no — database')")
-    assert program.process.wait(20) == 1
+    assert program.process.wait(90) == 1
     assert program.said.count("cannot start: there is no — database") == 1
     assert "Traceback" not in program.said
 
 
 def test_an_error_of_a_process_is_shown(tmp_path: Path) -> None:
     program = Supervised(tmp_path, "    if number == 1: print(1 / 0)\n" + WAIT)
-    assert program.process.wait(20) == 1
+    assert program.process.wait(90) == 1
     assert "ZeroDivisionError" in program.said
     assert re.search(r"cannot start: process 1 \(\d+\) ended with 1 before it was ready\.", program.said)
 

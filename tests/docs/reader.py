@@ -235,7 +235,10 @@ class Terminal:
 
 
 def _end(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
-    """End a process with all that it has started."""
+    """End a process with all that it has started. One that was waited for has ended: its number may be
+    another's by now."""
+    if process.returncode is not None:
+        return
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)

@@ -71,7 +71,7 @@ class Ledger:
         since = time.monotonic() - WINDOW
         return sum(1 for _ in self._since(since)) / WINDOW
 
-    async def until_fast(self, rate: float, seconds: float = 30) -> float:
+    async def until_fast(self, rate: float, seconds: float = 60) -> float:
         """Wait until about as much happens as before, which varies with the machine; how long that took."""
         began = time.monotonic()
         while self.rate() < rate / 4 or time.monotonic() - began < WINDOW / 2:

@@ -17,7 +17,7 @@ def failed(server: Server, *arguments: str) -> tuple[int, str]:
     """Try to start; the exit code and what it says."""
     before = server.output.stat().st_size if server.output.exists() else 0
     server.launch(*arguments)
-    code = server.process.wait(20)
+    code = server.process.wait(90)
     said = server.output.read_bytes()[before:].decode()
     assert "Traceback" not in said
     return code, said

@@ -276,7 +276,7 @@ class Load:
         workers = [asyncio.create_task(self.work()) for _ in range(12)]
         others = [asyncio.create_task(self.cancel()), asyncio.create_task(self.resize())]
         await asyncio.gather(*(self.launch(job, launches // 5) for job in self.jobs.values() for _ in range(5)))
-        await until(self.is_done, seconds=60)
+        await until(self.is_done, seconds=200)
         for task in (*workers, *others):
             task.cancel()
         for end in await asyncio.gather(*workers, *others, return_exceptions=True):
@@ -374,7 +374,7 @@ async def never(database: Database, load: Load) -> int:
     return looks
 
 
-async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     clock = asyncio.get_running_loop().time
     end = clock() + seconds
     while not await holds():

@@ -278,7 +278,7 @@ async def test_who_holds_a_table_is_waited_for_and_nobody_waits_behind(
             await holder.execute("SELECT count(*) FROM tasks")
             running = asyncio.create_task(migrate(used.url, Kind.BEFORE, False, said.append))
             while len(said) < 2:
-                await passer.execute("SELECT count(*) FROM tasks", timeout=1)
+                await passer.execute("SELECT count(*) FROM tasks", timeout=20)
         await running
     assert said[0].startswith(f"{versions.next[0].name} waits for a lock.")
     assert said[-1].startswith(f"{versions.next[0].name}: done")

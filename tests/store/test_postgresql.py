@@ -120,7 +120,7 @@ async def test_the_time_is_asked_now_and_then_where_others_are_listened_to(
 
     monkeypatch.setattr(DistantClock, "heed", heed)
     await store.join(Alone())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await asked_often.wait()
     assert heeded == sorted(heeded)
 
@@ -313,10 +313,9 @@ async def test_a_database_that_has_come_back_is_not_stormed(
 
 
 async def test_to_close_does_not_wait_for_a_database_that_is_gone(database: Database, cable: Cable) -> None:
-    patient = PostgresqlStore(database.url)
-    house = await furnish(patient)
-    await patient.close()
-    store = PostgresqlStore(cable.to(database.url), patience=0.5)
+    store = PostgresqlStore(cable.to(database.url))
+    house = await furnish(store)
+    store.patience = 1
     silence = cable.silence()
 
     def fate(message: bytes) -> Fate:
@@ -327,14 +326,14 @@ async def test_to_close_does_not_wait_for_a_database_that_is_gone(database: Data
     cable.fate = fate
     with pytest.raises(WriteUnderWay) as under_way:
         await keep(store, execution(house.job))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await store.close()
     assert under_way.value.end.cancelled()
 
 
 async def test_a_session_that_stands_still_in_a_transaction_is_ended_by_the_database(database: Database) -> None:
     """Or a server that is stopped in the middle of something would hold up all others."""
-    connection = await connect(database.url, 0.2)
+    connection = await connect(database.url, 2)
     await connection.execute("BEGIN; LOCK TABLE tasks")
     store = PostgresqlStore(database.url)
     house = await furnish(store)

@@ -37,7 +37,7 @@ async def status_of(here: Factory, execution: JobExecutionRecord) -> str:
 
 async def end_of(here: Factory, execution: JobExecutionRecord) -> str:
     """How a job ends, within the time that the loop needs to notice."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         ended = await here.platform.executions.job_execution(here.account_id, execution.id, wait=LONG)
     return ended.status
 
@@ -188,9 +188,9 @@ async def test_a_stop_in_the_moment_in_which_a_timer_is_noted_is_heard(here: Fac
 
     timers = Timers(here.store, here.platform.dispatcher, Sparing(here.store, clock), clock)
     timers.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await asleep.wait()
     timers.note(here.now + 1_000)
     stopping = asyncio.create_task(timers.stop())
-    await asyncio.wait([stopping], timeout=5)
+    await asyncio.wait([stopping], timeout=60)
     assert stopping.done()

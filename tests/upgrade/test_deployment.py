@@ -53,7 +53,7 @@ class Deployment:
         """What a server says that cannot start."""
         server = Server(self.servers[0].directory.with_name(name), **settings)
         server.launch()
-        assert server.process.wait(20) == 1
+        assert server.process.wait(90) == 1
         assert "Traceback" not in server.log
         return " ".join(server.log.split())
 

@@ -32,7 +32,7 @@ def test_a_new_version_is_started_on_what_an_older_one_has_left(tmp_path: Path, 
 
     server.settings = {}
     server.launch()
-    assert server.process.wait(20) == 1
+    assert server.process.wait(90) == 1
     last = server.log.splitlines()[-1]
     assert last.startswith("The server cannot start: The database")
     assert "was changed by a newer version of Data Factory" in last and "Traceback" not in server.log

@@ -114,7 +114,7 @@ async def running(worker: Worker) -> AsyncIterator[asyncio.Task[None]]:
     try:
         yield work
         worker.stop()
-        await asyncio.wait_for(work, 20)
+        await asyncio.wait_for(work, 60)
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)

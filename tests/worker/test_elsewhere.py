@@ -206,7 +206,7 @@ async def test_what_is_handed_back_does_not_run_on(
         await clock.advance(30)
         await clock.someone_sleeps(1, 1)
         await clock.advance(1)
-        await asyncio.wait_for(working, 20)
+        await asyncio.wait_for(working, 60)
         await asyncio.to_thread(until, lambda: all(map(gone, pids)), "the processes have ended")
     assert (desk.task_execution(execution_id).status, desk.task_execution(execution_id).attempt) == ("SCHEDULED", 1)
 

@@ -135,7 +135,7 @@ async def test_progress_and_parts_go_with_a_heartbeat_at_once(
     def sync(input: dict[str, Any]) -> Iterator[Progress | dict[str, Any]]:
         yield {"rows": 400}
         yield Progress(0.4, "400/1000 rows")
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         yield {"more": True}
 
     async def asynchronous(input: dict[str, Any], ctx: TaskContext) -> dict[str, Any]:
@@ -177,7 +177,7 @@ async def test_a_task_out_of_time_is_told_to_stop_and_fails(
 
     @task(other.key, timeout=7)
     def in_thread(ctx: TaskContext) -> dict[str, Any]:
-        assert ctx.cancellation.wait(20)
+        assert ctx.cancellation.wait(60)
         return {"too": "late"}
 
     async with running(make_worker(server, in_loop, in_thread, clock=clock, concurrency=2)):
@@ -257,7 +257,7 @@ async def test_a_task_with_a_limit_gets_no_more_and_leaves_room_for_others(
         with lock:
             now += 1
             most = max(most, now)
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         with lock:
             now -= 1
 
@@ -284,7 +284,7 @@ async def test_room_that_comes_back_is_claimed_for_without_waiting_for_the_long_
     @task(desk.key, concurrency=1)
     def limited(wait: bool) -> None:
         begun.set()
-        assert not wait or go_on.wait(20)
+        assert not wait or go_on.wait(60)
 
     @task(other.key)
     def free() -> None: ...

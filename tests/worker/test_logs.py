@@ -120,7 +120,7 @@ async def test_what_is_left_is_sent_before_the_worker_stops(
     @task("waits")
     def waits(ctx: TaskContext) -> None:
         begun.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         ctx.logger.info("the last word")
 
     hosted.enqueue(hosted.add_task("waits"), {})

@@ -55,7 +55,7 @@ class Gate:
     def __call__(self, input: dict[str, Any], ctx: TaskContext) -> dict[str, Any]:
         self.contexts.append(ctx)
         self.begun.set()
-        assert self.open.wait(20)
+        assert self.open.wait(60)
         return {"cancelled": ctx.cancelled}
 
     def as_task(self, key: str) -> Callable[..., Any]:
@@ -331,7 +331,7 @@ async def test_a_refused_key_stops_it_at_once(server: str, desk: Desk, clock: Ma
     worker = make_worker(server, power(desk.key), clock=clock)
     worker._settings = worker._settings and type(worker._settings)(server, "wrong")
     with pytest.raises(KeyRefused, match="refuses the API key"):
-        await asyncio.wait_for(worker.run_async(), 20)
+        await asyncio.wait_for(worker.run_async(), 60)
 
 
 async def test_a_key_that_is_revoked_while_it_works_stops_it(
@@ -343,11 +343,11 @@ async def test_a_key_that_is_revoked_while_it_works_stops_it(
     desk.launch()
     worker = make_worker(address, slow.as_task(desk.key), clock=clock, concurrency=2)
     working = asyncio.create_task(worker.run_async())
-    await asyncio.wait_for(slow.begun.wait(), 20)
+    await asyncio.wait_for(slow.begun.wait(), 60)
     await clock.someone_sleeps(20, 20)
     await clock.advance(20)
     with pytest.raises(KeyRefused):
-        await asyncio.wait_for(working, 20)
+        await asyncio.wait_for(working, 60)
     assert slow.cancelled.is_set()
 
 
@@ -445,11 +445,11 @@ async def test_a_canceled_async_task_is_cancelled(
     slow = Slow.make()
     async with running(make_worker(server, slow.as_task(desk.key), clock=clock)):
         execution_id = desk.launch()
-        await asyncio.wait_for(slow.begun.wait(), 20)
+        await asyncio.wait_for(slow.begun.wait(), 60)
         desk.api.job_executions.cancel(execution_id)
         await clock.someone_sleeps(20, 20)
         await clock.advance(20)
-        await asyncio.wait_for(slow.cancelled.wait(), 20)
+        await asyncio.wait_for(slow.cancelled.wait(), 60)
         slow.open.set()
         assert (await desk.ended(desk.launch())).status == "COMPLETED"
     assert desk.task_execution(execution_id).status == "CANCELED"
@@ -481,13 +481,13 @@ async def test_a_lost_lease_stops_the_run_and_the_other_worker_has_its_way(
     slow = Slow.make()
     async with running(make_worker(server, slow.as_task(desk.key), clock=clock)):
         execution_id = desk.launch()
-        await asyncio.wait_for(slow.begun.wait(), 20)
+        await asyncio.wait_for(slow.begun.wait(), 60)
         held = desk.task_execution(execution_id)
         desk.api.task_executions.report([ReportBody(id=held.id, status="SCHEDULED")])
         (other,) = desk.api.task_executions.claim([desk.task_id]).data
         await clock.someone_sleeps(20, 20)
         await clock.advance(20)
-        await asyncio.wait_for(slow.cancelled.wait(), 20)
+        await asyncio.wait_for(slow.cancelled.wait(), 60)
         desk.api.task_executions.patch(other.id, {"status": "COMPLETED", "output": {"by": "other"}})
     assert (await desk.ended(execution_id)).output == {"by": "other"}
     assert "lease_lost" in caplog.text
@@ -520,7 +520,7 @@ async def test_it_drains_before_it_stops(server: str, desk: Desk, clock: ManualC
         await clock.someone_sleeps(30, 30)
         second = desk.launch()
         gate.open.set()
-        await asyncio.wait_for(working, 20)
+        await asyncio.wait_for(working, 60)
     assert (await desk.ended(first)).status == "COMPLETED"
     assert desk.task_execution(second).status == "SCHEDULED"
 
@@ -534,15 +534,15 @@ async def test_what_does_not_end_within_the_grace_is_handed_back(
     async with running(worker) as working:
         in_thread, in_loop = desk.launch(), other.launch()
         await until(gate.begun)
-        await asyncio.wait_for(slow.begun.wait(), 20)
+        await asyncio.wait_for(slow.begun.wait(), 60)
         worker.stop()
         await clock.someone_sleeps(5, 5)
         await clock.advance(5)
-        await asyncio.wait_for(slow.cancelled.wait(), 20)
+        await asyncio.wait_for(slow.cancelled.wait(), 60)
         assert gate.contexts[0].cancelled
         await clock.someone_sleeps(1, 1)
         await clock.advance(1)
-        await asyncio.wait_for(working, 20)
+        await asyncio.wait_for(working, 60)
         gate.open.set()
     for one, execution_id in ((desk, in_thread), (other, in_loop)):
         handed_back = one.task_execution(execution_id)
@@ -562,7 +562,7 @@ async def test_work_that_was_claimed_while_it_stopped_is_handed_back(
         await until(on_its_way.reached)
         assert desk.task_execution(execution_id).status == "IN_PROGRESS"
         worker.stop()
-        await asyncio.wait_for(working, 20)
+        await asyncio.wait_for(working, 60)
         on_its_way.release.set()
     claims = [json.loads(body)["requestId"] for body in proxy.requests("POST .*/claim")]
     assert claims[1] == claims[2]

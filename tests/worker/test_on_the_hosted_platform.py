@@ -199,7 +199,7 @@ async def test_a_lost_patch_is_repeated_and_never_becomes_a_failure(
     executions = [hosted.enqueue(task_id, {"power": n}) for n in range(3)]
     async with running(make_worker(address, power, clock=clock)):
         waiting = asyncio.create_task(ended(hosted, *executions))
-        await asyncio.wait_for(let_time_pass(clock, waiting), 20)
+        await asyncio.wait_for(let_time_pass(clock, waiting), 60)
     assert "FAILED" not in {patch["status"] for patch in hosted.bodies("PATCH")}
     assert faults.done
 
@@ -232,7 +232,7 @@ async def test_most_tasks_need_no_heartbeat_and_long_ones_send_some(
 
     execution_id = hosted.enqueue(hosted.add_task("power", responseTimeoutSeconds=600), {})
     async with running(make_worker(address, slow, clock=clock)):
-        await asyncio.wait_for(begun.wait(), 20)
+        await asyncio.wait_for(begun.wait(), 60)
         for _ in range(2):
             await clock.someone_sleeps(100, 100)
             await clock.advance(100)
@@ -260,12 +260,12 @@ async def test_a_heartbeat_that_finds_it_gone_cancels(
 
     execution_id = hosted.enqueue(hosted.add_task("power", responseTimeoutSeconds=60), {})
     async with running(make_worker(address, slow, clock=clock)):
-        await asyncio.wait_for(begun.wait(), 20)
+        await asyncio.wait_for(begun.wait(), 60)
         del hosted.task_executions[execution_id]
         for _ in range(3):
             await clock.someone_sleeps(10, 10)
             await clock.advance(10)
-        await asyncio.wait_for(cancelled.wait(), 20)
+        await asyncio.wait_for(cancelled.wait(), 60)
     assert "told to stop" in caplog.text
 
 
@@ -282,11 +282,11 @@ async def test_what_does_not_end_in_time_is_left_to_the_platform(
     hosted.enqueue(hosted.add_task("power"), {})
     worker = make_worker(address, endless, clock=clock, grace=2)
     async with running(worker) as working:
-        await asyncio.wait_for(begun.wait(), 20)
+        await asyncio.wait_for(begun.wait(), 60)
         worker.stop()
         await clock.someone_sleeps(2, 2)
         await clock.advance(2)
-        await asyncio.wait_for(working, 20)
+        await asyncio.wait_for(working, 60)
     assert hosted.bodies("PATCH") == []
     assert "hand it out again after its response timeout of 3600 s" in caplog.text
 
@@ -317,7 +317,7 @@ async def test_a_poll_that_was_under_way_when_it_stopped_is_not_lost(
         worker.stop()
         await clock.someone_sleeps(5, 5)
         on_its_way.release.set()
-        await asyncio.wait_for(working, 20)
+        await asyncio.wait_for(working, 60)
     assert hosted.task_executions[execution_id]["output"] == {"result": 4}
 
 
@@ -331,7 +331,7 @@ async def test_no_poll_is_sent_once_it_stops(hosted: HostedPlatform, address: st
         await clock.someone_sleeps(30, 61)
         asked = len(hosted.requests)
         worker.stop()
-        await asyncio.wait_for(working, 20)
+        await asyncio.wait_for(working, 60)
     assert len(hosted.requests) == asked
 
 
@@ -354,4 +354,4 @@ async def test_a_key_that_is_refused_at_any_time_stops_it(
     faults.plan(refused, Answer(401))
     hosted.enqueue(hosted.add_task("power"), {"power": 2})
     with pytest.raises(KeyRefused, match="refuses the API key"):
-        await asyncio.wait_for(make_worker(address, power, clock=clock).run_async(), 20)
+        await asyncio.wait_for(make_worker(address, power, clock=clock).run_async(), 60)

@@ -79,7 +79,7 @@ def read_line(stream: Any, wanted: str) -> str:
 
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str]:
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=90)
     return process.returncode, said
 
 
