@@ -27,6 +27,7 @@ from data_factory.service.clock import SteadyClock
 from data_factory.service.commands import Claim, Command, FireTimers, IdempotencyKey, Launch, Report
 from data_factory.service.graphs import Graphs
 from data_factory.service.paging import Part
+from data_factory.service.vault import Vault
 from data_factory.store.postgresql.database import connect
 from data_factory.store.postgresql.reads import PostgresqlReads
 from data_factory.store.postgresql.statements import statements
@@ -115,7 +116,7 @@ async def _batches(connection: Any, marks: Marks) -> None:
 
     async def run(name: str, commands: Sequence[Command]) -> list[Any]:
         connection.batch = name
-        done = await run_batch(transaction, commands, clock(), new_id, graphs)
+        done = await run_batch(transaction, commands, clock(), new_id, graphs, Vault())
         await transaction.seal("explained", 1, ["news"])
         return done.answers
 

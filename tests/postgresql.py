@@ -23,7 +23,8 @@ PASSWORD = "a-password-that-only-tests-use"
 
 TABLES = (
     "accounts, api_keys, pipelines, tasks, jobs, job_versions, job_tasks, job_executions, task_executions, "
-    "idempotency_keys, logs, log_tallies, task_polls, files, file_tallies, job_files, sparing, commits"
+    "idempotency_keys, logs, log_tallies, task_polls, files, file_tallies, job_files, sparing, "
+    "variables, former_secrets, commits"
 )
 CUT = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{}' AND pid <> pg_backend_pid()"
 

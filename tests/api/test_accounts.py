@@ -121,10 +121,11 @@ def theirs(api: httpx.Client) -> dict[str, Any]:
     [waiting] = factory.steps(waiting_run)
     key = made(api.post("/api_keys", json={"title": "theirs"}))
     file = made(api.post("/files", files={"file": ("theirs.csv", b"1,2")}))
+    variable = made(api.post("/variables", json={"key": new_key("theirs"), "value": "theirs"}))
     return {
         "task": task, "job": job, "pipeline": told(api.get(f"/pipelines/{job['pipelineId']}")), "run": held_run,
         "waiting run": waiting_run, "held": held, "waiting": waiting, "key": key,
-        "file": file,
+        "file": file, "variable": variable,
     }  # fmt: skip
 
 
@@ -152,6 +153,9 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("GET", "/files/{file}", None),
     ("GET", "/files/{file}/content", None),
     ("DELETE", "/files/{file}", None),
+    ("GET", "/variables/{variable}", None),
+    ("PUT", "/variables/{variable}", {"key": "mine"}),
+    ("DELETE", "/variables/{variable}", None),
     ("DELETE", "/api_keys/{key}", None),
 ]
 

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from data_factory.model.records import IdempotencyRecord, LogTallyRecord, TaskPollRecord
+from data_factory.model.records import IdempotencyRecord, LogTallyRecord, SecretRecord, TaskPollRecord, VariableRecord
 from data_factory.store.copying import Copied, CopyFailed, CopyRefused, Step, copy
 from data_factory.store.postgresql import PostgresqlStore
 from data_factory.store.postgresql import copying as postgresql
@@ -42,6 +42,7 @@ from tests.store.rows import (
     keep,
     keep_each,
     log,
+    new_id,
     started,
     task,
     version,
@@ -187,10 +188,13 @@ async def filled(place: Place, large: int = 10) -> House:
         held = change_of(claimed(first) if path == "c" else first)
         await keep(store, held)
     await keep(store, attempt(running, house.task.id, "d", available_at=NOW + 5, timer_at=NOW + 5))
-    tally = LogTallyRecord(running.id, house.account.id, 1, 5)
+    tally = LogTallyRecord(running.id, house.account.id, 1, 5, running.job_id, running.job_version)
     await store.write(lambda t: t.note_polls([TaskPollRecord(house.task.id, NOW, None)]))
     await store.write(lambda t: t.insert_logs([log(running, message="\U0001f600 \n")], [tally]))
     await arrive(store, file(house.account.id, filename="\U0001f600 '\"\\.xlsx"))
+    token = VariableRecord(new_id(), house.account.id, "token", "\U0001f600", "ACTIVE", 1, "sealed", NOW, NOW)
+    await store.write(lambda t: t.insert_variable(token))
+    await store.write(lambda t: t.retire_secret(SecretRecord(house.account.id, "token", "was"), NOW, 0))
     used = await arrive(store, file(house.account.id))
     await store.write(lambda t: t.use_files(other.id, house.account.id, [used.id], NOW))
     await store.close()

@@ -58,10 +58,10 @@ async def test_they_are_counted_by_what_is_added(store: Store, house: House) -> 
     run, quiet = execution(house.job), execution(house.job)
     await keep(store, run, quiet)
     for more in (2, 3):
-        added = LogTallyRecord(run.id, house.account.id, more, 10 * more)
+        added = LogTallyRecord(run.id, house.account.id, more, 10 * more, run.job_id, run.job_version)
         await store.write(lambda t, added=added: t.insert_logs([], [added]))  # type: ignore[misc]
     tallies = await store.write(lambda t: t.log_tallies([run.id, quiet.id, new_id()]))
     assert sorted(tallies, key=lambda tally: tally.logs) == [
-        LogTallyRecord(quiet.id, house.account.id, 0, 0),
-        LogTallyRecord(run.id, house.account.id, 5, 50),
+        LogTallyRecord(quiet.id, house.account.id, 0, 0, quiet.job_id, quiet.job_version),
+        LogTallyRecord(run.id, house.account.id, 5, 50, run.job_id, run.job_version),
     ]

@@ -24,6 +24,7 @@ from data_factory.api import (
     pipelines,
     task_executions,
     tasks,
+    variables,
 )
 from data_factory.api.openapi import openapi
 from data_factory.api.problems import MethodNotAllowed, problem
@@ -40,6 +41,7 @@ RESOURCES: Final = (
     job_archives.routes,  # those of `jobs`, too
     job_versions.routes,
     pipelines.routes,
+    variables.routes,
     logs.routes,
     files.routes,
     api_keys.routes,

@@ -20,7 +20,9 @@ from data_factory.model.records import (
     PipelineRecord,
     TaskExecutionRecord,
     TaskRecord,
+    VariableRecord,
 )
+from data_factory.model.variables import shown
 from data_factory.service.why import Cause, summary
 
 Wire = dict[str, Any]
@@ -86,6 +88,22 @@ def present_pipeline(pipeline: PipelineRecord) -> Wire:
     }
 
 
+def present_variable(variable: VariableRecord) -> Wire:
+    """A `Variable`; what a secret says is for nobody."""
+    return {
+        "object": "variable",
+        "id": variable.id,
+        "createdAt": iso(variable.created_at),
+        "updatedAt": iso(variable.updated_at),
+        "key": variable.key,
+        "name": variable.title,
+        "value": "" if variable.is_secret else variable.value,
+        "status": variable.status,
+        "isSecret": bool(variable.is_secret),
+        "secret": bool(variable.is_secret),
+    }
+
+
 def present_api_key(record: ApiKeyRecord, key: str | None = None) -> Wire:
     """An `ApiKey`; the key itself only for who has just made it."""
     shown = {
@@ -139,7 +157,7 @@ def present_task_execution(execution: TaskExecutionRecord, *, to_worker: bool = 
         "lease": execution.lease if to_worker else None,
         "leaseExpiresAt": _iso_or_null(execution.lease_expires_at),
         "timeoutAt": _iso_or_null(execution.timeout_at),
-        "input": _with_member(execution.input, "eventCorrelationId", execution.job_execution_id),
+        "input": _with_member(shown(execution.input), "eventCorrelationId", execution.job_execution_id),
         "output": msgspec.Raw(execution.output.encode()),
         "progress": _raw_or_null(execution.progress),
         "failure": _raw_or_null(execution.failure),

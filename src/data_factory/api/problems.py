@@ -28,12 +28,14 @@ STATUS_OF: Final[dict[str, int]] = {
     errors.TaskExecutionTimedOut.code: 409,
     errors.TaskExecutionCanceled.code: 409,
     errors.JobExecutionEnded.code: 409,
+    errors.NoSecretKey.code: 409,
     errors.FileInUse.code: 409,
     errors.TooLarge.code: 413,
     errors.QuotaExceeded.code: 413,
     errors.RangeNotSatisfiable.code: 416,
     "internal_error": 500,
     errors.Unavailable.code: 503,
+    errors.SecretUnreadable.code: 503,
     errors.OutcomeUnknown.code: 504,
 }
 """The HTTP status of every code. A client may rely on both."""

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from data_factory.cli import executions, files, jobs, keys, stores, tasks
+from data_factory.cli import executions, files, jobs, keys, stores, tasks, variables
 from data_factory.cli.demo import demo
 from data_factory.cli.init import init
 from data_factory.cli.migrate import migrate
@@ -81,6 +81,7 @@ app.add_typer(jobs.app)
 app.command()(run)
 app.add_typer(executions.app)
 app.add_typer(files.app)
+app.add_typer(variables.app)
 app.add_typer(keys.app)
 app.add_typer(stores.app)
 app.command(short_help="See it all at work, from nothing to a result.")(demo)

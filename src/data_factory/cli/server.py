@@ -100,7 +100,9 @@ def server(
     """Run the platform: the HTTP API, on one SQLite database in a directory, or on a PostgreSQL database.
 
     The first start makes an account, its default pipeline and an admin API key, which it prints once.
-    DATA_FACTORY_API_KEY sets that key instead: for containers and tests. Every setting can also stand in a file .env
+    DATA_FACTORY_API_KEY sets that key instead: for containers and tests. DATA_FACTORY_SECRET_KEY (`openssl rand
+    -base64 32`) is the key that secrets are encrypted with: on PostgreSQL there are no secrets without it; on SQLite
+    the first start makes one, and keeps it in the data directory. Every setting can also stand in a file .env
     in this directory. Stop it with Ctrl-C or SIGTERM: what is being answered is finished first.
 
     \b
@@ -122,6 +124,7 @@ def server(
     if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
         typer.echo("DATA_FACTORY_API_KEY cannot be sent in a header: letters, digits and punctuation only.", err=True)
         raise typer.Exit(2)
+    secret_key = os.environ.get("DATA_FACTORY_SECRET_KEY") or None
     try:
         from data_factory.cli.serving import Settings, serve, serve_with
         from data_factory.cli.supervising import CannotStart
@@ -131,7 +134,7 @@ def server(
     rules = FileRules(max_file_size * MIB, file_retention * DAY_MS, file_quota * MIB)
     try:
         settings = Settings(
-            host, port, data_dir, database, database_timeout, key, files_dir or data_dir / "files", rules
+            host, port, data_dir, database, database_timeout, key, secret_key, files_dir or data_dir / "files", rules
         )
         if processes == 1:
             serve(settings)

@@ -26,6 +26,7 @@ from data_factory.cli.logs import LogFormat, log_to_stderr
 from data_factory.cli.supervising import CannotStart, Lifeline, Supervisor
 from data_factory.service.files import FileRules
 from data_factory.service.platform import Platform
+from data_factory.service.vault import UnusableSecretKey, Vault, key_in, parse_key
 from data_factory.store.disk import DiskBlobs
 from data_factory.store.postgresql import PostgresqlStore
 from data_factory.store.postgresql.database import shown
@@ -52,7 +53,8 @@ class Settings(msgspec.Struct, frozen=True):
 
     That is `database`, the address of a PostgreSQL, if there is one, else `data_dir`. `patience` is how long an answer
     of the database is waited for, in seconds. `key` is the admin key; without one the first start makes one, and keeps
-    it in `data_dir`. The content of files is in `files_dir`, by these rules.
+    it in `data_dir`. `secret_key` encrypts secrets, and is kept in `data_dir` likewise; with a database it is not made,
+    because all servers must have the same. The content of files is in `files_dir`, by these rules.
     """
 
     host: str
@@ -61,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True):
     database: str | None
     patience: float
     key: str | None
+    secret_key: str | None
     files_dir: Path
     file_rules: FileRules
 
@@ -113,7 +116,7 @@ def serve_with(processes: int, settings: Settings, log_format: LogFormat) -> boo
 def _explained() -> Iterator[None]:
     try:
         yield
-    except (OSError, DirectoryInUse, StoreUnavailable, UnusableSchema) as error:
+    except (OSError, DirectoryInUse, StoreUnavailable, UnusableSchema, UnusableSecretKey) as error:
         raise CannotStart(str(error)) from error
 
 
@@ -152,7 +155,13 @@ def _run(
 
 
 def _platform(settings: Settings, store: Store) -> Platform:
-    return Platform(store, DiskBlobs(settings.files_dir), settings.file_rules)
+    return Platform(store, DiskBlobs(settings.files_dir), settings.file_rules, vault=Vault(_secret_key(settings)))
+
+
+def _secret_key(settings: Settings) -> bytes | None:
+    if settings.secret_key is not None:
+        return parse_key(settings.secret_key)
+    return key_in(settings.data_dir) if settings.database is None else None
 
 
 async def _serve(

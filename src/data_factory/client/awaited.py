@@ -23,6 +23,7 @@ from data_factory.client.verbs import (
     AsyncPipelines,
     AsyncTaskExecutions,
     AsyncTasks,
+    AsyncVariables,
 )
 
 T = TypeVar("T")
@@ -55,6 +56,7 @@ class AsyncClient:
         self.jobs = AsyncJobs(self)
         self.job_executions = AsyncJobExecutions(self)
         self.pipelines = AsyncPipelines(self)
+        self.variables = AsyncVariables(self)
         self.files = AsyncFiles(self)
         self.api_keys = AsyncApiKeys(self)
 

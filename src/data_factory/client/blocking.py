@@ -15,7 +15,7 @@ from data_factory.client.conversation import Conversation, Pause
 from data_factory.client.retry import RetryPolicy
 from data_factory.client.settings import load_settings
 from data_factory.client.transfer import Download
-from data_factory.client.verbs import ApiKeys, Files, JobExecutions, Jobs, Pipelines, TaskExecutions, Tasks
+from data_factory.client.verbs import ApiKeys, Files, JobExecutions, Jobs, Pipelines, TaskExecutions, Tasks, Variables
 
 T = TypeVar("T")
 
@@ -51,6 +51,7 @@ class Client:
         self.jobs = Jobs(self)
         self.job_executions = JobExecutions(self)
         self.pipelines = Pipelines(self)
+        self.variables = Variables(self)
         self.files = Files(self)
         self.api_keys = ApiKeys(self)
 

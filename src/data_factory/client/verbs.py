@@ -181,6 +181,16 @@ class _FileVerbs:
     list = Lister(files.list_files)
 
 
+class _VariableVerbs:
+    create = Verb(calls.create_variable)
+    get = Verb(calls.get_variable)
+    find = Verb(calls.find_variable)
+    set = Verb(calls.set_variable)
+    update = Verb(calls.update_variable)
+    delete = Verb(calls.delete_variable)
+    list = Lister(calls.list_variables)
+
+
 class _ApiKeyVerbs:
     create = Verb(calls.create_api_key)
     revoke = Verb(calls.revoke_api_key)
@@ -211,6 +221,10 @@ class Files(_FileVerbs, Blocking):
     """The files of the account."""
 
 
+class Variables(_VariableVerbs, Blocking):
+    """The variables of the account, and its secrets."""
+
+
 class ApiKeys(_ApiKeyVerbs, Blocking):
     """The API keys of the account."""
 
@@ -237,6 +251,10 @@ class AsyncPipelines(_PipelineVerbs, Awaited):
 
 class AsyncFiles(_FileVerbs, Awaited):
     """The files of the account. What is read from the disk, or written to it, is a block at a time."""
+
+
+class AsyncVariables(_VariableVerbs, Awaited):
+    """The variables of the account, and its secrets."""
 
 
 class AsyncApiKeys(_ApiKeyVerbs, Awaited):

@@ -25,6 +25,7 @@ def compile_graph(definition: JobDefinition, task_ids: Mapping[str, str]) -> Gra
     compiler = _Compiler(task_ids)
     first = compiler.sequence(definition.tasks, None, _Place())
     output = None if definition.output is None else compile_template(definition.output)
+    templates = (output, *(step.template for step in compiler.steps.values()))
     return Graph(
         steps=_collecting_what_is_read(compiler.steps, output),
         first=cast(str, first),
@@ -32,6 +33,7 @@ def compile_graph(definition: JobDefinition, task_ids: Mapping[str, str]) -> Gra
         timeout_ms=definition.timeout_seconds * 1000 or None,
         nests=any(isinstance(step, Loop | Fork) for step in compiler.steps.values()),
         user_inputs=definition.user_inputs,
+        reads_variables=any(template.reads_variables for template in templates if template is not None),
     )
 
 

@@ -30,6 +30,7 @@ import msgspec
 from data_factory.engine.interpolation import MAX_NESTING, Expression, NestedTooDeep, parse
 from data_factory.engine.paths import MAX_STEPS, WORKFLOW, Lookup, PathError, compile_path
 from data_factory.model.errors import FieldError, Invalid, member
+from data_factory.model.variables import changed, has_marks, shown_text
 
 MAX_DEPTH = 100
 MAX_ERRORS = 100
@@ -106,14 +107,16 @@ class Mention:
 class Template:
     """A JSON value with expressions in it, compiled.
 
-    `reads` names the tasks that evaluating may read, `reads_all` says that it may be any, and `reads_workflow` whether
-    `workflow` is read. `mentions` lists the same for each expression, in the order of the value. `copies` is how many
-    times what is read may stand in the value, at the most.
+    `reads` names the tasks that evaluating may read, `reads_all` says that it may be any, `reads_workflow` whether
+    `workflow` is read, and `reads_variables` whether variables of the account may be. `mentions` lists the same for
+    each expression, in the order of the value. `copies` is how many times what is read may stand in the value, at the
+    most.
     """
 
     reads: frozenset[str]
     reads_all: bool
     reads_workflow: bool
+    reads_variables: bool
     mentions: tuple[Mention, ...]
     copies: int
     _root: _Node
@@ -144,6 +147,7 @@ def compile_template(value: Any, path: str = "") -> Template:
         reads=frozenset(name for name in names if name is not None),
         reads_all=None in names,
         reads_workflow=compiler.reads_workflow,
+        reads_variables=compiler.reads_variables,
         mentions=tuple(compiler.mentions),
         copies=compiler.copies,
         _root=root,
@@ -234,7 +238,9 @@ def _as_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     try:
-        return msgspec.json.encode(value).decode()
+        text = msgspec.json.encode(value).decode()
+        # A secret cannot come into a text within a text: what it has of quotes would have to be escaped there.
+        return msgspec.json.encode(changed(value, shown_text)).decode() if has_marks(text) else text
     except (RecursionError, UnicodeEncodeError):  # deeper than the stack, or half a surrogate pair in it
         return "null"
 
@@ -250,6 +256,7 @@ class _Compiler:
     errors: list[FieldError] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
     reads_workflow: bool = False
+    reads_variables: bool = False
     copies: int = 0
 
     def value(self, value: Any, path: str, depth: int) -> _Node:
@@ -300,6 +307,7 @@ class _Compiler:
             self.error(path, f"{shown} is not a valid expression: {error}")
             return _Constant(None)
         self.copies += 1 if isinstance(compiled, Lookup) else MAX_STEPS
+        self.reads_variables |= WORKFLOW in compiled.references and "variable" in source
         for reference in sorted(compiled.references):
             self.mention(reference, text, path)
         return compiled
@@ -313,6 +321,7 @@ class _Compiler:
             self.mention(begin[1], expression.text, path)
         if not begin or names_more:
             self.mention(None, expression.text, path)
+        self.reads_variables |= not begin or names_more or begin[1] == WORKFLOW
         parts = tuple(part if isinstance(part, str) else self.inner(part, path) for part in expression.parts)
         return _Dynamic(_Text(parts), reference=begin[1] if begin and not names_more else None)
 

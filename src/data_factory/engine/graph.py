@@ -160,6 +160,7 @@ class Graph(msgspec.Struct, frozen=True):
     timeout_ms: int | None
     nests: bool
     user_inputs: tuple[UserInput, ...] = ()
+    reads_variables: bool = False
 
     def step(self, path: str) -> Step:
         """The step that a path stands on."""

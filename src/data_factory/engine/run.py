@@ -11,6 +11,7 @@ from data_factory.engine.graph import Graph
 from data_factory.engine.scripts import Script, Verdict
 from data_factory.model.definitions import TaskDefinition
 from data_factory.model.records import JobExecutionRecord, TaskExecutionRecord
+from data_factory.model.variables import Value
 
 
 class Known(Protocol):
@@ -24,8 +25,9 @@ class Run(msgspec.Struct):
     """What is known of one job execution when something happens to it.
 
     `rows` has what was read of it so far, `active` its task executions that have not ended (None: not read), `verdicts`
-    what its scripts have given. Where that is too little, a decision raises `Needs`. `may_think` says whether another
-    script may be run now; if not, the execution goes on a moment later.
+    what its scripts have given, `variables` those of the account, without what secrets say. Where that is too little, a
+    decision raises `Needs`. `may_think` says whether another script may be run now; if not, the execution goes on a
+    moment later.
     """
 
     execution: JobExecutionRecord
@@ -34,6 +36,7 @@ class Run(msgspec.Struct):
     rows: Known
     active: Sequence[TaskExecutionRecord] | None = None
     verdicts: Mapping[Script, Verdict] = {}
+    variables: Mapping[str, Value] = {}
     may_think: bool = True
 
 
@@ -46,13 +49,14 @@ class Outcome(msgspec.Struct):
 
 class Needs(Exception):
     """A decision cannot be made without these: the rows at some paths, the definitions of tasks, all that is active,
-    what scripts give. Nothing has changed; with them, it can be made again."""
+    what scripts give, variables. Nothing has changed; with them, it can be made again."""
 
     def __init__(
         self,
         paths: frozenset[str] = frozenset(),
         tasks: frozenset[str] = frozenset(),
         scripts: frozenset[Script] = frozenset(),
+        variables: frozenset[str] = frozenset(),
         *,
         active: bool = False,
     ) -> None:
@@ -60,4 +64,5 @@ class Needs(Exception):
         self.paths = paths
         self.tasks = tasks
         self.scripts = scripts
+        self.variables = variables
         self.active = active

@@ -12,6 +12,7 @@ from data_factory.engine.expressions import Template, ValueTooLarge
 from data_factory.engine.graph import Loop
 from data_factory.engine.run import Needs, Run
 from data_factory.model.records import JobExecutionRecord, TaskExecutionRecord
+from data_factory.model.variables import mark
 
 MAX_PAYLOAD_BYTES: Final = 10 * 1024 * 1024
 """The largest input or output, as JSON."""
@@ -20,6 +21,15 @@ TOO_LARGE: Final = f"is larger than {MAX_PAYLOAD_BYTES} bytes, or nested too dee
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.decode
+
+
+class _Marks(dict[str, str]):
+    """The variables of the account, each as its mark: what they are is known when a task is handed out."""
+
+    def __missing__(self, key: object) -> str:
+        if not isinstance(key, str) or "\0" in key:
+            raise KeyError(key)
+        return mark(key)
 
 
 class Scope:
@@ -143,6 +153,7 @@ def _workflow_scope(execution: JobExecutionRecord) -> dict[str, Any]:
         "workflowType": execution.job_id,
         "version": execution.job_version,
         "startTime": execution.started_at,
+        "variable": _Marks(),
     }
 
 

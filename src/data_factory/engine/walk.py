@@ -37,6 +37,7 @@ from data_factory.model.ids import NewId
 from data_factory.model.records import TaskExecutionRecord
 from data_factory.model.resources import Failure
 from data_factory.model.status import TASK_EXECUTION_ENDED, JobExecutionStatus
+from data_factory.model.variables import filled, has_marks, keys_in, shown
 
 MAX_STEPS: Final = 20
 """How many steps of control flow one walk makes; what comes after them waits its turn, like everybody."""
@@ -87,6 +88,8 @@ class Walk:
             given = self._scope.evaluate(step.template, path, self._execution)
         else:
             given = self._execution.input if isinstance(step, Work) else EMPTY
+        if given is not None and not isinstance(step, Work):
+            given = self._settled(given)
         task_id = step.task_id if isinstance(step, Work) else ""
         self._room_left -= len(given or EMPTY)
         row = scheduled(self._execution, step.type, task_id, path, given or EMPTY, self._new_id(), self._now)
@@ -147,14 +150,14 @@ class Walk:
 
     def _choose(self, switch: Switch, row: TaskExecutionRecord) -> str | None:
         if switch.script is None:
-            case = _case_of(_decode(row.input).get(switch.parameter))
+            case = _case_of(_decode(shown(row.input)).get(switch.parameter))
         else:
-            verdict = self._judge(switch.script, row.input)
+            verdict = self._judge(switch.script, shown(row.input))
             if verdict is None:
                 return self._postponed(row)
             if verdict.error is not None:
                 return self._fail_script(row, "expression", verdict.error)
-            case = verdict.text
+            case = verdict.text.replace("\0", "")  # no payload has one: it would make a mark of a variable
         given = {"caseOutput": [case]} if switch.type == "DECISION" else {"evaluationResult": [case]}
         done = ended(row, "COMPLETED", self._now, output=_json({**given, "selectedCase": case}))
         return self._on_to(done, switch.target(case))
@@ -171,6 +174,7 @@ class Walk:
         if given is None:
             failure = Failure(code="input_too_large", message=f"What its condition is to be given {TOO_LARGE}.")
             return self._fail_control(row, failure)
+        given = shown(self._settled(given))
         outputs = {name: one.output for name, one in self._scope.seen_from(inside, loop.looks_at).items()}
         data = {name: msgspec.Raw(output.encode()) for name, output in outputs.items()}
         verdict = self._judge(
@@ -239,7 +243,7 @@ class Walk:
         return self.leave(ended(row, "COMPLETED", self._now, output=output))
 
     def _terminate(self, row: TaskExecutionRecord) -> str | None:
-        given = _decode(row.input)
+        given = _decode(shown(row.input))
         status = given.get("terminationStatus")
         output = given.get("outputParameters", given.get("workflowOutput"))
         if status not in ("COMPLETED", "FAILED", "TERMINATED") or not isinstance(output, dict | None):
@@ -258,7 +262,7 @@ class Walk:
 
     def _wait(self, row: TaskExecutionRecord) -> str | None:
         try:
-            at = wait_until(_decode(row.input), self._now)
+            at = wait_until(_decode(shown(row.input)), self._now)
         except NotATime as error:
             message = f"Until when {row.path} waits cannot be told: {error}."
             return self._fail_control(row, Failure(code="invalid_wait", message=message))
@@ -343,7 +347,7 @@ class Walk:
         output = self._last if template is None else self._scope.evaluate(template, END, self._execution)
         if output is None and failure is None:
             status, failure = "FAILED", Failure(code="output_too_large", message=f"Its output {TOO_LARGE}.")
-        self._close(status, output or EMPTY, failure)
+        self._close(status, shown(self._settled(output or EMPTY)), failure)
 
     def _close(self, status: JobExecutionStatus, output: str, failure: Failure | None) -> None:
         self._cancel_active(None)
@@ -369,6 +373,18 @@ class Walk:
                 self.put(ended(row, "CANCELED", self._now))
 
     # -- what is known, and what is decided
+
+    def _settled(self, payload: str) -> str:
+        """What the platform itself reads, with the variables as they are now; a secret stays hidden from it.
+
+        Raises:
+            Needs: they were not read.
+        """
+        if not has_marks(payload):
+            return payload
+        if missing := keys_in(payload) - self._run.variables.keys():
+            raise Needs(variables=frozenset(missing))
+        return filled(payload, self._run.variables)[1]
 
     def put(self, row: TaskExecutionRecord) -> None:
         """A task execution that is new or changed."""

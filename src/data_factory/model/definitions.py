@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from data_factory.model.errors import member
-from data_factory.model.status import JobStatus, TaskType, UserInputType
+from data_factory.model.status import JobStatus, TaskType, UserInputType, VariableStatus
 
 TimeoutPolicy = Literal["RETRY", "TIME_OUT_WF", "ALERT_ONLY"]
 RetryLogic = Literal["FIXED", "LINEAR_BACKOFF", "EXPONENTIAL_BACKOFF"]
@@ -225,6 +225,20 @@ class JobBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields
     pipeline_id: Id | None = None
     project_id: None = None
     periodicity: Annotated[tuple[dict[str, Any], ...], Meta(max_length=0)] = ()
+
+
+class VariableDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A variable: a text that jobs read as `${workflow.variable.<key>}`.
+
+    A secret (`isSecret`, or `secret`) is given to workers, and never shown to anybody again.
+    """
+
+    key: Key
+    name: Title = ""
+    value: Annotated[str, Meta(max_length=100_000)] | UnsetType = UNSET
+    status: VariableStatus = "ACTIVE"
+    is_secret: bool | UnsetType = UNSET
+    secret: bool | UnsetType = UNSET
 
 
 class PipelineDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):

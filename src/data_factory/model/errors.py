@@ -175,6 +175,12 @@ class JobExecutionEnded(Conflict):
     code = "job_execution_ended"
 
 
+class NoSecretKey(Conflict):
+    """This server has no key to encrypt secrets with: start it with DATA_FACTORY_SECRET_KEY."""
+
+    code = "no_secret_key"
+
+
 class FileInUse(Conflict):
     """The file is used by jobs."""
 
@@ -209,6 +215,12 @@ class Unavailable(DataFactoryError):
     """The platform cannot store anything at the moment: try again."""
 
     code = "unavailable"
+
+
+class SecretUnreadable(Unavailable):
+    """A secret cannot be decrypted with the key that this server has."""
+
+    code = "secret_unreadable"
 
 
 class OutcomeUnknown(Unavailable):

@@ -15,6 +15,7 @@ from data_factory.model.status import (
     Severity,
     TaskExecutionStatus,
     TaskType,
+    VariableStatus,
 )
 
 Record = msgspec.Struct
@@ -180,6 +181,28 @@ class TaskExecutionRecord(Record, frozen=True):
     timer_at: int | None
 
 
+class VariableRecord(Record, frozen=True):
+    """A variable of an account. Of a secret, `value` is encrypted (see `service.vault`)."""
+
+    id: str
+    account_id: str
+    key: str
+    title: str
+    status: VariableStatus
+    is_secret: int
+    value: str
+    created_at: int
+    updated_at: int
+
+
+class SecretRecord(Record, frozen=True):
+    """The encrypted value of a secret, as it is or as it once was."""
+
+    account_id: str
+    key: str
+    value: str
+
+
 class FileRecord(Record, frozen=True):
     """A file, without its content, which is a blob of the same id.
 
@@ -233,12 +256,15 @@ class LogRecord(Record, frozen=True):
 
 
 class LogTallyRecord(Record, frozen=True):
-    """How much is logged of a job execution, and whose that is: how many logs, and the bytes of their messages."""
+    """How much is logged of a job execution: how many logs, and the bytes of their messages. Whose that is, and which
+    version of which job it runs."""
 
     job_execution_id: str
     account_id: str
     logs: int
     bytes: int
+    job_id: str
+    job_version: int
 
 
 class TaskPollRecord(Record, frozen=True):

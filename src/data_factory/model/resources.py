@@ -21,6 +21,7 @@ from data_factory.model.status import (
     Severity,
     TaskExecutionStatus,
     TaskType,
+    VariableStatus,
 )
 
 T = TypeVar("T")
@@ -174,6 +175,18 @@ class Pipeline(Resource, frozen=True, kw_only=True, tag="pipeline"):
     title: str
     slots: int
     is_default: bool
+
+
+class Variable(Resource, frozen=True, kw_only=True, tag="variable"):
+    """A variable. The `value` of a secret is never shown: it is empty. `secret` says the same as `isSecret`."""
+
+    updated_at: datetime
+    key: str
+    name: str
+    value: str
+    status: VariableStatus
+    is_secret: bool
+    secret: bool
 
 
 class ApiKey(Resource, frozen=True, kw_only=True, tag="api_key"):

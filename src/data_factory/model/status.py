@@ -61,6 +61,9 @@ MessageType = Literal["DEFAULT", "MARKDOWN"]
 FileStatus = Literal["ARRIVING", "KEPT", "LEAVING"]
 """Of a file, as it is kept; only a KEPT one is shown."""
 
+VariableStatus = Literal["ACTIVE", "INACTIVE"]
+"""An INACTIVE variable is as good as one that is not there."""
+
 JOB_EXECUTION_MOVES: Final[dict[JobExecutionStatus, frozenset[JobExecutionStatus]]] = {
     "PENDING": frozenset({"RUNNING", "TERMINATED"}),
     "RUNNING": frozenset({"COMPLETED", "USER_ERROR", "FAILED", "TERMINATED", "TIMEDOUT"}),

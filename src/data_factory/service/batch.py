@@ -14,6 +14,7 @@ from heapq import heappop, heappush
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from data_factory.engine import decider, lease
 from data_factory.engine.attempts import EMPTY
@@ -27,6 +28,7 @@ from data_factory.model.errors import (
     JobInactive,
     NotForWorkers,
     NotFound,
+    SecretUnreadable,
 )
 from data_factory.model.ids import NewId
 from data_factory.model.records import IdempotencyRecord, JobExecutionRecord, TaskExecutionRecord
@@ -46,7 +48,8 @@ from data_factory.service.commands import (
     WriteLogs,
 )
 from data_factory.service.graphs import Graphs
-from data_factory.service.logbook import write_logs
+from data_factory.service.logbook import Discretion, write_logs
+from data_factory.service.vault import Vault
 from data_factory.service.world import JOB, TASK, World
 from data_factory.store.promises import Transaction
 
@@ -85,15 +88,16 @@ class Done(msgspec.Struct):
 
 
 async def run_batch(
-    transaction: Transaction, commands: Sequence[Command], now: int, new_id: NewId, graphs: Graphs
+    transaction: Transaction, commands: Sequence[Command], now: int, new_id: NewId, graphs: Graphs, vault: Vault
 ) -> Done:
     """Apply the commands in one transaction. Claims come last, to find what the others have made claimable."""
-    world = World(transaction, graphs)
+    world = World(transaction, graphs, vault)
     await world.load(commands, now)
     batch = _Batch(world, now, new_id)
     answers = await batch.carry_out(commands)
     if logs := [(index, command) for index, command in enumerate(commands) if isinstance(command, WriteLogs)]:
-        written = await write_logs(transaction, [command for _, command in logs], now, new_id)
+        told = [command for _, command in logs]
+        written = await write_logs(transaction, told, now, new_id, Discretion(transaction, graphs, vault))
         for (index, _), kept in zip(logs, written, strict=True):
             answers[index] = kept
     await _fill_slots(transaction, batch)
@@ -106,7 +110,7 @@ async def run_batch(
         for index, command in claims:
             chosen = answers[index]
             if isinstance(chosen, list):
-                answers[index] = batch.claims.hand_out(command, chosen)
+                answers[index] = batch.hand_out(command, chosen)
     await _save(transaction, world, now)
     if batch.claims.in_vain:
         await batch.claims.look_again(transaction)
@@ -197,6 +201,14 @@ class _Batch:
             return error
         except Exception as error:
             log.exception("%s could not be decided", type(command).__name__)
+            return error
+
+    def hand_out(self, claim: Claim, chosen: Sequence[str]) -> list[TaskExecutionRecord] | DataFactoryError:
+        """What a claim is given of what was chosen for it, or why it is not."""
+        try:
+            return self.claims.hand_out(claim, chosen)
+        except SecretUnreadable as error:
+            log.error("a task could not be handed out: %s", error.message)
             return error
 
     def latest(self, answer: Any) -> Any:
@@ -293,6 +305,12 @@ class _Batch:
             raise NotForWorkers(f"{held.path} is a HUMAN: nobody holds it, and it waits for its end.")
         if not held.task_id and held.type != "HUMAN":
             raise NotForWorkers(f"{held.path} is a {held.type}: the platform itself carries it out.")
+        if (mask := self.world.mask_of(held)) is not None:
+            report = replace(
+                report,
+                output=None if report.output is None else mask.payload(report.output),
+                progress=None if report.progress is None else mask.payload(report.progress),
+            )
         if lease.is_repeat(held, report.status, report.output, report.lease):
             return held
         match report.status:

@@ -8,6 +8,8 @@ from heapq import merge
 from operator import attrgetter, itemgetter
 from typing import Final
 
+from msgspec.structs import replace
+
 from data_factory.engine import lease
 from data_factory.model.errors import NotFound
 from data_factory.model.ids import NewId
@@ -104,12 +106,24 @@ class Claims:
         missing = self._chosen - self._world.task_executions.now.keys()
         if missing:
             self._world.task_executions.add(await transaction.task_executions_of(missing))
+        rows = self._world.task_executions.now
+        chosen = self._chosen.union(*self._held.values()) if self._held else self._chosen
+        await self._world.load_variables([rows[id] for id in chosen if id in rows])
 
     def hand_out(self, claim: Claim, chosen: Sequence[str]) -> list[TaskExecutionRecord]:
-        """Give what was chosen for a claim to its worker; what it was given before, under a new lease."""
+        """Give what was chosen for a claim to its worker; what it was given before, under a new lease.
+
+        What it gets has the variables in their places; what is kept has not what secrets say.
+
+        Raises:
+            SecretUnreadable: a secret that is to be given cannot be read; nothing is given.
+        """
         rows = self._world.task_executions
+        inputs = {id: self._world.handed_out(rows.now[id]) for id in chosen}
         for id in chosen:
             row = rows.now[id]
+            if (kept := inputs[id][1]) != row.input:
+                row = replace(row, input=kept)
             if row.status == "IN_PROGRESS":
                 rows.put(lease.hand_out_again(row, self._new_id(), self._now))
                 continue
@@ -123,7 +137,11 @@ class Claims:
                 claim_id=claim.claim_id,
             )
             rows.put(held)
-        return [rows.now[id] for id in chosen]
+        return [self._as_given(rows.now[id], inputs[id][0]) for id in chosen]
+
+    @staticmethod
+    def _as_given(row: TaskExecutionRecord, input: str) -> TaskExecutionRecord:
+        return row if input == row.input else replace(row, input=input)
 
     def _remember(self, row: TaskExecutionRecord) -> None:
         if row.status == "IN_PROGRESS" and row.claim_id is not None:

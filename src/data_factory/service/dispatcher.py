@@ -17,6 +17,7 @@ from data_factory.service.batch import Done, Effects, run_batch
 from data_factory.service.clock import Clock
 from data_factory.service.commands import Claim, Command, handed_back
 from data_factory.service.graphs import Graphs
+from data_factory.service.vault import Vault
 from data_factory.store.promises import Store, StoreUnavailable, WriteUnderWay
 
 log = logging.getLogger(__name__)
@@ -56,8 +57,10 @@ class Dispatcher:
         on_effects: Callable[[Effects], None],
         graphs: Graphs,
         steady: Callable[[], float] = time.monotonic,
+        vault: Vault | None = None,
     ) -> None:
         self._store = store
+        self._vault = vault or Vault()
         self._clock = clock
         self._new_id = new_id
         self._on_effects = on_effects
@@ -151,7 +154,14 @@ class Dispatcher:
         commands = [one.command for one in batch]
         try:
             done: Done = await self._store.write(
-                partial(run_batch, commands=commands, now=self._clock(), new_id=self._new_id, graphs=self._graphs),
+                partial(
+                    run_batch,
+                    commands=commands,
+                    now=self._clock(),
+                    new_id=self._new_id,
+                    graphs=self._graphs,
+                    vault=self._vault,
+                ),
                 tell=_news,
                 within=within,
             )

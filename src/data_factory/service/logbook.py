@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
-from data_factory.model.errors import DataFactoryError, FieldError, Invalid
+from data_factory.model.errors import DataFactoryError, FieldError, Invalid, SecretUnreadable
 from data_factory.model.ids import NewId
-from data_factory.model.records import LogRecord, LogTallyRecord
+from data_factory.model.records import LogRecord, LogTallyRecord, SecretRecord
+from data_factory.model.variables import Mask
 from data_factory.service.commands import WriteLogs
+from data_factory.service.graphs import Graphs
+from data_factory.service.vault import Vault
 from data_factory.store.promises import Transaction
 
 MAX_LOGS: Final = 10_000
@@ -30,13 +33,41 @@ class Kept(msgspec.Struct, frozen=True):
     kept: bool
 
 
+class Discretion:
+    """Knows what must not be told of job executions: the secrets of the account, if the job reads variables."""
+
+    def __init__(self, transaction: Transaction, graphs: Graphs, vault: Vault) -> None:
+        self._transaction = transaction
+        self._graphs = graphs
+        self._vault = vault
+
+    async def masks(self, tallies: Iterable[LogTallyRecord]) -> dict[str, Mask | SecretUnreadable]:
+        """What takes secrets out of the logs of these job executions, by id; nothing of those without secrets."""
+        graphs = await self._graphs.load(self._transaction, {(one.job_id, one.job_version) for one in tallies})
+        reading = {version for version, graph in graphs.items() if graph.reads_variables}
+        read = [one for one in tallies if (one.job_id, one.job_version) in reading]
+        if not read:
+            return {}
+        secrets: dict[str, list[SecretRecord]] = {}
+        for secret in await self._transaction.secrets_of_accounts({one.account_id for one in read}):
+            secrets.setdefault(secret.account_id, []).append(secret)
+        masks = {account_id: self._mask(found) for account_id, found in secrets.items()}
+        return {one.job_execution_id: masks[one.account_id] for one in read if one.account_id in masks}
+
+    def _mask(self, secrets: Iterable[SecretRecord]) -> Mask | SecretUnreadable:
+        try:
+            return self._vault.mask(secrets)
+        except SecretUnreadable as error:
+            return error
+
+
 async def write_logs(
-    transaction: Transaction, commands: Sequence[WriteLogs], now: int, new_id: NewId
+    transaction: Transaction, commands: Sequence[WriteLogs], now: int, new_id: NewId, discretion: Discretion
 ) -> list[list[Kept | DataFactoryError]]:
     """Keep the logs of some commands; for each command, what became of each of its logs."""
     ids = {log.job_execution_id for command in commands for log in command.logs}
     before = {tally.job_execution_id: tally for tally in await transaction.log_tallies(ids)}
-    book = _Book(before, now, new_id)
+    book = _Book(before, now, new_id, await discretion.masks(list(before.values())))
     answers = [[book.take(command.account_id, log) for log in command.logs] for command in commands]
     if book.logs:
         await transaction.insert_logs(book.logs, book.more())
@@ -46,7 +77,14 @@ async def write_logs(
 class _Book:
     """The logs of one transaction, and what there is then of each job execution."""
 
-    def __init__(self, before: dict[str, LogTallyRecord], now: int, new_id: NewId) -> None:
+    def __init__(
+        self,
+        before: dict[str, LogTallyRecord],
+        now: int,
+        new_id: NewId,
+        masks: Mapping[str, Mask | SecretUnreadable],
+    ) -> None:
+        self._masks = masks
         self._before = before
         self._tallies = dict(before)
         self._now = now
@@ -59,6 +97,11 @@ class _Book:
         if tally is None or tally.account_id != account_id:
             told = f"there is no job execution {log.job_execution_id!r} in this account"
             return Invalid(errors=(FieldError("eventCorrelationId", told),))
+        match self._masks.get(log.job_execution_id):
+            case Mask() as mask:
+                log = replace(log, message=mask.text(log.message), emitter_name=mask.text(log.emitter_name))
+            case SecretUnreadable() as error:
+                return error
         size = len(log.message.encode())
         if tally.logs < MAX_LOGS and tally.bytes + size <= MAX_LOG_BYTES:
             self._add(tally, log, size)

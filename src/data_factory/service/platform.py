@@ -23,6 +23,8 @@ from data_factory.service.polls import Polls
 from data_factory.service.retention import Retention
 from data_factory.service.sparing import Sparing
 from data_factory.service.timers import Timers
+from data_factory.service.variables import Variables
+from data_factory.service.vault import UnusableSecretKey, Vault
 from data_factory.service.waiting_room import WaitingRoom
 from data_factory.store.blobs import Blobs
 from data_factory.store.promises import Reads, Store
@@ -51,14 +53,16 @@ class Platform:
         rules: FileRules | None = None,
         clock: Clock | None = None,
         new_id: NewId | None = None,
+        vault: Vault | None = None,
     ) -> None:
+        vault = vault or Vault()
         clock = clock or SteadyClock(store.wall_ns)
         self.clock = clock
         self.new_id = new_id or IdMaker(clock)
         self.store = store
         self.room = WaitingRoom()
         graphs = Graphs()
-        self.dispatcher = Dispatcher(store, clock, self.new_id, self._tell, graphs)
+        self.dispatcher = Dispatcher(store, clock, self.new_id, self._tell, graphs, vault=vault)
         sparing = Sparing(store, clock)
         self.timers = Timers(store, self.dispatcher, sparing, clock)
         self.polls = Polls(store, clock)
@@ -67,14 +71,24 @@ class Platform:
         self.blobs = blobs
         self.retention = Retention(store, blobs, clock)
         self.files = Files(store, blobs, self.retention, clock, self.new_id, rules or FileRules())
+        self.variables = Variables(store, vault, clock, self.new_id)
         self.keys = Keys(store, clock, self.new_id)
         self.health = Health(store, self.dispatcher)
         self._membership = Membership(store, clock, sparing, self.room, self.timers, self.keys, self.files)
         self._filling: set[asyncio.Task[None]] = set()
 
     async def start(self, fixed_key: str | None = None, keep: Keep | None = None) -> str | None:
-        """Begin; returns the admin key that the very first start makes (see `Keys.prepare`)."""
+        """Begin; returns the admin key that the very first start makes (see `Keys.prepare`).
+
+        Raises:
+            UnusableSecretKey: there are secrets that cannot be read.
+        """
         await self.store.join(self._membership)
+        try:
+            await self.variables.check()
+        except UnusableSecretKey:
+            await self.store.close()
+            raise
         made = await self.keys.prepare(fixed_key, keep)
         if waiting := await self.store.read(_waiting_pipelines):
             await self.dispatcher.submit(FillSlots(tuple(waiting)))

@@ -18,13 +18,17 @@ from data_factory.model.records import (
     JobExecutionRecord,
     JobRecord,
     PipelineRecord,
+    SecretRecord,
     TaskExecutionRecord,
     TaskRecord,
+    VariableRecord,
 )
 from data_factory.model.status import TASK_EXECUTION_ENDED
+from data_factory.model.variables import Mask, Value, filled, has_marks, keys_in
 from data_factory.service.commands import Cancel, Claim, Command, FillSlots, FireTimers, Launch, Report, Resize
 from data_factory.service.graphs import Graphs, Version
-from data_factory.store.promises import Transaction
+from data_factory.service.vault import Vault
+from data_factory.store.promises import Pair, Transaction
 
 TASK: Final = 0
 JOB: Final = 1
@@ -89,9 +93,12 @@ class Latest:
 class World:
     """What is known while the commands of one transaction are decided."""
 
-    def __init__(self, transaction: Transaction, graphs: Graphs) -> None:
+    def __init__(self, transaction: Transaction, graphs: Graphs, vault: Vault) -> None:
         self._transaction = transaction
         self._graphs_kept = graphs
+        self._vault = vault
+        self._variables: dict[Pair, VariableRecord | None] = {}
+        self._secrets: dict[Pair, list[SecretRecord]] = {}
         self._graphs: dict[Version, Graph] = {}
         self._latest: dict[str, Latest] = {}
         self._all_active: set[str] = set()
@@ -122,6 +129,7 @@ class World:
             rows=self._latest_of(execution_id),
             active=self.active_of(execution_id) if execution_id in self._all_active else None,
             verdicts=self._verdicts.get(execution_id, {}),
+            variables=self._plain_variables(execution.account_id),
             may_think=self._thinking_ms_left > 0,
         )
 
@@ -171,6 +179,63 @@ class World:
         """How many executions of a task may be in progress at a time; 0 is no limit."""
         return self.definitions[task_id].concurrent_exec_limit
 
+    # -- variables
+
+    def _plain_variables(self, account_id: str) -> dict[str, Value]:
+        """The variables of an account that were read, without what secrets say."""
+        values: dict[str, Value] = {}
+        for (owner, key), variable in self._variables.items():
+            if owner == account_id:
+                active = variable is not None and variable.status == "ACTIVE"
+                is_secret = variable is not None and bool(variable.is_secret)
+                values[key] = Value(variable.value if variable and active and not is_secret else "", is_secret)
+        return values
+
+    def handed_out(self, row: TaskExecutionRecord) -> tuple[str, str]:
+        """The input of a task execution as its worker gets it, and as it is kept.
+
+        Raises:
+            SecretUnreadable: a secret in it cannot be read.
+        """
+        if not has_marks(row.input):
+            return row.input, row.input
+        values = self._plain_variables(row.account_id)
+        for key in keys_in(row.input):
+            variable = self._variables[row.account_id, key]
+            if variable is not None and variable.is_secret and variable.status == "ACTIVE":
+                values[key] = Value(self._vault.unseal(variable.value, row.account_id, key), is_secret=True)
+        return filled(row.input, values)
+
+    def mask_of(self, row: TaskExecutionRecord) -> Mask | None:
+        """What takes the secrets that a task execution was given out of what is told of it; None if it was given none.
+
+        Raises:
+            SecretUnreadable: one of them cannot be read.
+        """
+        if not has_marks(row.input):
+            return None
+        return self._vault.mask(secret for key in keys_in(row.input) for secret in self._secrets[row.account_id, key])
+
+    async def load_variables(self, rows: Iterable[TaskExecutionRecord]) -> None:
+        """The variables that stand in the inputs of these."""
+        await self._load_variables({(row.account_id, key) for row in rows for key in keys_in(row.input)})
+
+    async def _load_variables(self, pairs: set[Pair]) -> None:
+        missing = pairs - self._variables.keys()
+        if missing:
+            self._variables |= dict.fromkeys(missing)
+            for variable in await self._transaction.variables_by_key(sorted(missing)):
+                self._variables[variable.account_id, variable.key] = variable
+
+    async def _load_secrets(self, reports: Iterable[Report]) -> None:
+        """What must not be told in these reports."""
+        held = (row for report in reports if (row := self.task_executions.now.get(report.id)) is not None)
+        pairs = {(row.account_id, key) for row in held for key in keys_in(row.input)}
+        if pairs:
+            self._secrets = {pair: [] for pair in pairs}
+            for secret in await self._transaction.secrets_by_key(sorted(pairs)):
+                self._secrets[secret.account_id, secret.key].append(secret)
+
     # -- loading
 
     async def load(self, commands: Sequence[Command], now: int) -> None:
@@ -194,6 +259,7 @@ class World:
         await self._load_task_executions(held, ending, claims, stopped)
         await self.load_graphs(())
         await self._load_results(reports)
+        await self._load_secrets(reports)
         await self._load_tasks({id for claim in claims for id in claim.task_ids})
 
     async def load_pending(self, ids: Iterable[str]) -> None:
@@ -217,6 +283,8 @@ class World:
         if stopped:
             self._all_active |= stopped
             await self._load_task_executions(active_of=stopped)
+        wanted = {(self.executions.now[id].account_id, key) for id, need in needs.items() for key in need.variables}
+        await self._load_variables(wanted)
         await self._load_definitions({id for need in needs.values() for id in need.tasks})
         for id, need in needs.items():
             for script in need.scripts:

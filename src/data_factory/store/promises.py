@@ -25,11 +25,13 @@ from data_factory.model.records import (
     LogRecord,
     LogTallyRecord,
     PipelineRecord,
+    SecretRecord,
     SlotRecord,
     StandingRecord,
     TaskExecutionRecord,
     TaskPollRecord,
     TaskRecord,
+    VariableRecord,
     WaitingRecord,
 )
 from data_factory.model.status import Severity
@@ -157,6 +159,27 @@ class Reads(Protocol):
 
     async def task_polls(self, task_ids: Iterable[str]) -> list[TaskPollRecord]:
         """When a worker last asked for each of these tasks, as far as one has."""
+        ...
+
+    async def variable(self, account_id: str, id: str) -> VariableRecord | None:
+        """A variable; in a transaction it stays as read until that ends."""
+        ...
+
+    async def variables_by_key(self, pairs: Iterable[Pair]) -> list[VariableRecord]:
+        """These variables: `pairs` of account id and key."""
+        ...
+
+    async def variables_of_account(self, account_id: str, part: Slice) -> list[VariableRecord]: ...
+    async def secrets_by_key(self, pairs: Iterable[Pair]) -> list[SecretRecord]:
+        """What these secrets are, and what they once were: `pairs` of account id and key."""
+        ...
+
+    async def secrets_of_accounts(self, account_ids: Iterable[str]) -> list[SecretRecord]:
+        """What all secrets of some accounts are, and what they once were."""
+        ...
+
+    async def any_secret(self) -> SecretRecord | None:
+        """One of the secrets of whichever account, if there is any."""
         ...
 
     async def files_by_id(self, account_id: str, ids: Iterable[str]) -> list[FileRecord]:
@@ -319,6 +342,13 @@ class Transaction(Reads, Protocol):
 
     async def note_polls(self, polls: Sequence[TaskPollRecord]) -> None:
         """Workers have asked for these tasks, which come in the order of their ids."""
+        ...
+
+    async def insert_variable(self, variable: VariableRecord) -> None: ...
+    async def update_variable(self, variable: VariableRecord) -> None: ...
+    async def delete_variable(self, id: str) -> None: ...
+    async def retire_secret(self, secret: SecretRecord, now: int, forget_before: int) -> None:
+        """A secret is no longer this; remember it, and forget some of those retired before `forget_before`."""
         ...
 
     async def insert_file(self, file: FileRecord) -> None: ...

@@ -21,11 +21,13 @@ from data_factory.model.records import (
     JobVersionRecord,
     LogRecord,
     PipelineRecord,
+    SecretRecord,
     SlotRecord,
     StandingRecord,
     TaskExecutionRecord,
     TaskPollRecord,
     TaskRecord,
+    VariableRecord,
 )
 from data_factory.model.status import Severity
 from data_factory.store.postgresql.statements import statements
@@ -166,6 +168,28 @@ class PostgresqlReads:
     ) -> list[LogRecord]:
         values = {"account_id": account_id, "job_execution_id": job_execution_id, "severities": list(severities)}
         return await self._listed(LogRecord, "logs_of_job", part, **values)
+
+    # -- variables
+
+    async def variable(self, account_id: str, id: str) -> VariableRecord | None:
+        return await self._one(VariableRecord, "variable", account_id=account_id, id=id)
+
+    async def variables_by_key(self, pairs: Iterable[Pair]) -> list[VariableRecord]:
+        account_ids, keys = columns(pairs, 2)
+        return await self._all(VariableRecord, "variables_by_key", account_ids=account_ids, keys=keys)
+
+    async def variables_of_account(self, account_id: str, part: Slice) -> list[VariableRecord]:
+        return await self._listed(VariableRecord, "variables_of_account", part, account_id=account_id)
+
+    async def secrets_by_key(self, pairs: Iterable[Pair]) -> list[SecretRecord]:
+        account_ids, keys = columns(pairs, 2)
+        return await self._all(SecretRecord, "secrets_by_key", account_ids=account_ids, keys=keys)
+
+    async def secrets_of_accounts(self, account_ids: Iterable[str]) -> list[SecretRecord]:
+        return await self._all(SecretRecord, "secrets_of_accounts", account_ids=texts(account_ids))
+
+    async def any_secret(self) -> SecretRecord | None:
+        return await self._one(SecretRecord, "any_secret")
 
     # -- files
 

@@ -28,9 +28,11 @@ from data_factory.model.records import (
     LogRecord,
     LogTallyRecord,
     PipelineRecord,
+    SecretRecord,
     TaskExecutionRecord,
     TaskPollRecord,
     TaskRecord,
+    VariableRecord,
     WaitingRecord,
 )
 from data_factory.store.postgresql.reads import PostgresqlReads, columns, texts
@@ -210,6 +212,7 @@ class PostgresqlTransaction(PostgresqlReads):
             "expected_lease": [old.lease for old, _ in rows],
         }
         await self._update_all("update_task_executions", [new for _, new in rows], **expected)
+        await self._update_all("update_task_execution_inputs", [new for old, new in rows if new.input != old.input])
 
     # -- polls
 
@@ -224,6 +227,24 @@ class PostgresqlTransaction(PostgresqlReads):
     async def insert_logs(self, logs: Sequence[LogRecord], more: Sequence[LogTallyRecord]) -> None:
         await self._insert_all("insert_logs", logs)
         await self._insert_all("count_logs", more)
+
+    # -- variables
+
+    async def variable(self, account_id: str, id: str) -> VariableRecord | None:
+        return await self._one(VariableRecord, "hold_variable", account_id=account_id, id=id)
+
+    async def insert_variable(self, variable: VariableRecord) -> None:
+        await self._execute("insert_variable", **_as_dict(variable))
+
+    async def update_variable(self, variable: VariableRecord) -> None:
+        _expect(1, await self._execute("update_variable", **_as_dict(variable)))
+
+    async def delete_variable(self, id: str) -> None:
+        await self._execute("delete_variable", id=id)
+
+    async def retire_secret(self, secret: SecretRecord, now: int, forget_before: int) -> None:
+        await self._execute("insert_former_secret", **_as_dict(secret), now=now)
+        await self._execute("forget_former_secrets", before=forget_before)
 
     # -- files
 

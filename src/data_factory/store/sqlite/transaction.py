@@ -27,11 +27,13 @@ from data_factory.model.records import (
     LogRecord,
     LogTallyRecord,
     PipelineRecord,
+    SecretRecord,
     SlotRecord,
     StandingRecord,
     TaskExecutionRecord,
     TaskPollRecord,
     TaskRecord,
+    VariableRecord,
     WaitingRecord,
 )
 from data_factory.model.status import Severity
@@ -319,6 +321,7 @@ class SqliteTransaction:
         changed = [new for _, new in rows]
         expected = [old.status for old, _ in rows], [old.lease for old, _ in rows]
         _expect(len(rows), self._execute_all("update_task_executions", changed, *expected))
+        self._execute_all("update_task_execution_inputs", [new for old, new in rows if new.input != old.input])
 
     # -- why it waits
 
@@ -352,6 +355,39 @@ class SqliteTransaction:
     async def insert_logs(self, logs: Sequence[LogRecord], more: Sequence[LogTallyRecord]) -> None:
         self._execute_all("insert_logs", logs)
         self._execute_all("count_logs", more)
+
+    # -- variables
+
+    async def variable(self, account_id: str, id: str) -> VariableRecord | None:
+        return self._one(VariableRecord, "variable", account_id=account_id, id=id)
+
+    async def variables_by_key(self, pairs: Iterable[Pair]) -> list[VariableRecord]:
+        return self._all(VariableRecord, "variables_by_key", pairs=_array(pairs))
+
+    async def variables_of_account(self, account_id: str, part: Slice) -> list[VariableRecord]:
+        return self._listed(VariableRecord, "variables_of_account", part, account_id=account_id)
+
+    async def secrets_by_key(self, pairs: Iterable[Pair]) -> list[SecretRecord]:
+        return self._all(SecretRecord, "secrets_by_key", pairs=_array(pairs))
+
+    async def secrets_of_accounts(self, account_ids: Iterable[str]) -> list[SecretRecord]:
+        return self._all(SecretRecord, "secrets_of_accounts", account_ids=_array(account_ids))
+
+    async def any_secret(self) -> SecretRecord | None:
+        return self._one(SecretRecord, "any_secret")
+
+    async def insert_variable(self, variable: VariableRecord) -> None:
+        self._execute("insert_variable", **_as_dict(variable))
+
+    async def update_variable(self, variable: VariableRecord) -> None:
+        _expect(1, self._execute("update_variable", **_as_dict(variable)).rowcount)
+
+    async def delete_variable(self, id: str) -> None:
+        self._execute("delete_variable", id=id)
+
+    async def retire_secret(self, secret: SecretRecord, now: int, forget_before: int) -> None:
+        self._execute("insert_former_secret", **_as_dict(secret), now=now)
+        self._execute("forget_former_secrets", before=forget_before)
 
     # -- files
 

@@ -199,6 +199,34 @@ CREATE TABLE log_tallies (
     bytes             bigint NOT NULL CHECK (bytes >= 0)
 );
 
+-- Variables. The value of a secret is encrypted.
+CREATE TABLE variables (
+    seq         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id          text COLLATE "C" NOT NULL UNIQUE CHECK (length(id) = 24),
+    account_id  text COLLATE "C" NOT NULL REFERENCES accounts (id),
+    key         text COLLATE "C" NOT NULL,
+    title       text NOT NULL,
+    status      text COLLATE "C" NOT NULL CHECK (status IN ('ACTIVE', 'INACTIVE')),
+    is_secret   integer NOT NULL CHECK (is_secret IN (0, 1)),
+    value       text NOT NULL,
+    created_at  bigint NOT NULL,
+    updated_at  bigint NOT NULL,
+    UNIQUE (account_id, key)
+);
+CREATE INDEX variables_of_account ON variables (account_id, seq);
+CREATE INDEX variables_secret ON variables (account_id) WHERE is_secret = 1;
+
+-- What secrets once were, encrypted too: what runs may still have been given it, and must not tell it.
+CREATE TABLE former_secrets (
+    seq         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    account_id  text COLLATE "C" NOT NULL,
+    key         text COLLATE "C" NOT NULL,
+    value       text NOT NULL,
+    ended_at    bigint NOT NULL
+);
+CREATE INDEX former_secrets_of_account ON former_secrets (account_id, key);
+CREATE INDEX former_secrets_age ON former_secrets (ended_at);
+
 -- Files, without their content: that is a blob of the same id. What is due is swept.
 CREATE TABLE files (
     seq           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -28,6 +28,11 @@ FROM unnest(
 )
 WHERE t.id = n.id AND t.status = n.expected_status AND t.lease IS NOT DISTINCT FROM n.expected_lease;
 
+-- name: update_task_execution_inputs
+-- Only what is handed out with variables in it: no other input ever changes.
+UPDATE task_executions AS t SET input = n.input FROM unnest(:id::text[], :input::text[]) AS n (id, input)
+WHERE t.id = n.id;
+
 -- name: hold_task_executions
 -- These, what is held under claims, and what has not ended of job executions.
 SELECT * FROM task_executions WHERE id = ANY (ARRAY(

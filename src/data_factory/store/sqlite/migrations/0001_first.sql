@@ -196,6 +196,34 @@ CREATE TABLE log_tallies (
     bytes             INTEGER NOT NULL CHECK (bytes >= 0)
 ) STRICT, WITHOUT ROWID;
 
+-- Variables. The value of a secret is encrypted.
+CREATE TABLE variables (
+    seq         INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE CHECK (length(id) = 24),
+    account_id  TEXT NOT NULL REFERENCES accounts (id),
+    key         TEXT NOT NULL,
+    title       TEXT NOT NULL,
+    status      TEXT NOT NULL CHECK (status IN ('ACTIVE', 'INACTIVE')),
+    is_secret   INTEGER NOT NULL CHECK (is_secret IN (0, 1)),
+    value       TEXT NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    UNIQUE (account_id, key)
+) STRICT;
+CREATE INDEX variables_of_account ON variables (account_id, seq);
+CREATE INDEX variables_secret ON variables (account_id) WHERE is_secret = 1;
+
+-- What secrets once were, encrypted too: what runs may still have been given it, and must not tell it.
+CREATE TABLE former_secrets (
+    seq         INTEGER PRIMARY KEY,
+    account_id  TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    value       TEXT NOT NULL,
+    ended_at    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX former_secrets_of_account ON former_secrets (account_id, key);
+CREATE INDEX former_secrets_age ON former_secrets (ended_at);
+
 -- Files, without their content: that is a blob of the same id. What is due is swept.
 CREATE TABLE files (
     seq           INTEGER PRIMARY KEY,

@@ -17,6 +17,10 @@ UPDATE task_executions SET
     timer_at = :timer_at, failure = :failure, warning = :warning, progress = :progress, output = :output
 WHERE id = :id AND status = :expected_status AND lease IS :expected_lease;
 
+-- name: update_task_execution_inputs
+-- Only what is handed out with variables in it: no other input ever changes.
+UPDATE task_executions SET input = :input WHERE id = :id;
+
 -- name: task_executions_of
 -- These, what is held under claims (`claimed` is [[task_id, claim_id], …]), and what has not ended of job executions.
 SELECT * FROM task_executions WHERE id IN (
