@@ -37,6 +37,7 @@ from data_factory.service.batch import Done, run_batch
 from data_factory.service.commands import Claim, Command, IdempotencyKey, Launch, Report
 from data_factory.service.graphs import Graphs
 from data_factory.service.platform import Platform
+from data_factory.service.vault import Vault
 from data_factory.store.disk import DiskBlobs
 from data_factory.store.sqlite import SqliteStore
 from data_factory.store.sqlite.database import FILE_NAME, connect_reader
@@ -104,6 +105,7 @@ class Workshop(Orders):
         self.now = now
         new_id = new_id or IdMaker(lambda: self.now)
         self.graphs = Graphs()
+        self.vault = Vault(bytes(32))
         self._runner = asyncio.Runner()
         self.store = self.run(self._open())
         self.platform = Platform(self.store, DiskBlobs(directory / "files"), clock=lambda: self.now, new_id=new_id)
@@ -138,7 +140,9 @@ class Workshop(Orders):
 
     def work_of(self, *commands: Command) -> partial[Coroutine[Any, Any, Done]]:
         """What the dispatcher would hand to the store."""
-        return partial(run_batch, commands=commands, now=self.now, new_id=self.new_id, graphs=self.graphs)
+        return partial(
+            run_batch, commands=commands, now=self.now, new_id=self.new_id, graphs=self.graphs, vault=self.vault
+        )
 
     def do(self, command: Command) -> Any:
         """The answer to one command; raised if it is an error."""

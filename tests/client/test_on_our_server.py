@@ -157,3 +157,16 @@ async def test_the_asynchronous_client(server: str, job: Job) -> None:
         execution = await client.job_executions.launch(job.id, {"power": 1})
         assert [one.id async for one in client.job_executions.list(job_id=job.id)] == [execution.id]
         assert (await client.job_executions.cancel(execution.id)).status == "TERMINATED"
+
+
+def test_variables(api: Client) -> None:
+    token = api.variables.create("client_token", "hush", secret=True, name="The token")
+    assert (token.value, token.is_secret, token.secret) == ("", True, True)
+    assert api.variables.get(token.id) == api.variables.find("client_token") == token
+    again = api.variables.set("client_token", "other")
+    assert (again.id, again.name, again.is_secret) == (token.id, "The token", True)
+    assert api.variables.update(token.id, "client_token", secret=True, status="INACTIVE").status == "INACTIVE"
+    assert api.variables.set("client_plain", "open").value == "open"
+    assert {"client_token", "client_plain"} <= {one.key for one in api.variables.list()}
+    api.variables.delete(token.id)
+    assert api.variables.find("client_token") is None

@@ -20,6 +20,7 @@ SCANS: Final = {
     ("first_account", "accounts"): "at the start of a server; there is one account",
     ("waiting_pipelines", "job_executions"): "at the start of a server; the index has only those that wait",
     ("abandon_files", "files"): "at the start of a server; the index has only those that arrive",
+    ("any_secret", "variables"): "at the start of a server; the index has only secrets, and the first is enough",
     ("claimable_task_executions", "oldest"): "what was found so far, of which each row finds the next",
     ("pending_job_executions", "oldest"): "what was found so far, of which each row finds the next",
 }
