@@ -12,6 +12,7 @@ import uvicorn
 
 from data_factory.api.application import application
 from data_factory.service.platform import Platform
+from data_factory.service.vault import Vault
 from data_factory.store.disk import DiskBlobs
 from data_factory.store.sqlite import SqliteStore
 from tests.standin.listening import listen
@@ -27,7 +28,7 @@ def factory(folder: Path) -> Iterator[str]:
     stopping = asyncio.Event()
 
     async def serve() -> None:
-        platform = Platform(SqliteStore(folder), DiskBlobs(folder / "files"))
+        platform = Platform(SqliteStore(folder), DiskBlobs(folder / "files"), vault=Vault(bytes(32)))
         await platform.start(KEY)
         config = uvicorn.Config(application(platform), log_config=None, lifespan="off", access_log=False)
         server = uvicorn.Server(config)
