@@ -33,7 +33,7 @@ def test_a_job_in_the_dialect_of_the_api(factory: Factory) -> None:
     answer = factory.api.post("/jobs", json=given)
     job = made(answer)
     unsaid = {"icon": "", "userInputs": [], "timeoutSeconds": 0, "version": 1, "object": "job"}
-    said = {name: value for name, value in given.items() if name not in ("projectId", "periodicity")}
+    said = {name: value for name, value in given.items() if name != "projectId"}
     assert job == {
         **said,
         **unsaid,
@@ -245,6 +245,38 @@ def test_a_launch_gives_what_the_job_asks_for(factory: Factory) -> None:
     assert paths_of(refused(factory.api.post("/job_executions", json={"jobId": job["id"]}), 400, "invalid")) == {
         "input.power"
     }
+
+
+def test_periodicity(factory: Factory) -> None:
+    rules = [{"cronExpression": "0 6 * * 1-5", "isEnabled": True}, {"cronExpression": "0 0 1 1 *", "isEnabled": False}]
+    job = factory.job(step(factory.task()), periodicity=rules)
+    assert sorted(job["periodicity"], key=str) == sorted(rules, key=str)
+    path = f"/jobs/{job['id']}/schedule"
+    schedule = told(factory.api.get(path))
+    assert (schedule["jobId"], schedule["isPaused"], len(schedule["nextRunsAt"])) == (job["id"], False, 5)
+    assert all(time.endswith("T06:00:00.000Z") for time in schedule["nextRunsAt"])
+    paused = told(factory.api.post(f"{path}/pause"))
+    assert paused == {**schedule, "isPaused": True, "nextRunsAt": []} == told(factory.api.post(f"{path}/pause"))
+    without = {name: value for name, value in job.items() if name != "periodicity"}
+    assert made(factory.api.put(f"/jobs/{job['id']}", json=without))["periodicity"] == job["periodicity"]
+    assert told(factory.api.get(path)) == paused
+    assert told(factory.api.post(f"{path}/resume")) == schedule
+    assert made(factory.api.put(f"/jobs/{job['id']}", json={**job, "periodicity": []}))["periodicity"] == []
+    for verb in ("get", "post"):
+        where = f"/jobs/{NO_ID}/schedule" + ("/pause" if verb == "post" else "")
+        refused(factory.api.request(verb, where), 404, "not_found")
+
+
+def test_periodicity_that_cannot_be(factory: Factory) -> None:
+    given: dict[str, Any] = {"key": new_key(), "tasks": [step(factory.task())]}
+    given["periodicity"] = [{"cronExpression": "61 * * * *"}, {"cronExpression": "0 0 * * * *"}]
+    paths = {f"periodicity[{n}].cronExpression" for n in (0, 1)}
+    assert paths_of(refused(factory.api.post("/jobs", json=given), 400, "invalid")) == paths
+    given["periodicity"] = [{"cronExpression": "0 6 * * *"}] * 4
+    assert paths_of(refused(factory.api.post("/jobs", json=given), 400, "invalid")) == {"periodicity"}
+    given |= {"periodicity": given["periodicity"][:1], "userInputs": [{"key": "n", "type": "TEXT", "required": True}]}
+    problem = refused(factory.api.post("/jobs", json=given), 400, "invalid")
+    assert paths_of(problem) == {"userInputs[0].defaultValue"}
 
 
 def test_of_many_errors_a_hundred_are_told(factory: Factory) -> None:

@@ -57,10 +57,22 @@ def test_these_are_the_commands() -> None:
         *(f"task {verb}" for verb in ("create", "list", "get", "delete", "replay")),
         *(
             f"job {verb}"
-            for verb in ("push", "list", "get", "validate", "schema", "pack", "versions", "diff", "republish")
+            for verb in (
+                "push",
+                "list",
+                "get",
+                "validate",
+                "schema",
+                "pack",
+                "versions",
+                "diff",
+                "republish",
+                "schedule",
+            )
         ),
         *(f"execution {verb}" for verb in ("list", "get", "why", "logs", "complete", "cancel")),
         *(f"file {verb}" for verb in ("upload", "list", "get", "download", "delete")),
+        *(f"variable {verb}" for verb in ("list", "get", "set", "delete")),
         *(f"key {verb}" for verb in ("create", "list", "revoke")),
         "store copy",
     }
@@ -126,7 +138,18 @@ def test_completion(stranger: CommandLine, shell: str) -> None:
 
 def test_completion_knows_the_commands(stranger: CommandLine) -> None:
     said = stranger(_DATA_FACTORY_COMPLETE="complete_bash", COMP_WORDS="data-factory job ", COMP_CWORD="2").out
-    assert said.split() == ["push", "list", "get", "validate", "schema", "pack", "versions", "diff", "republish"]
+    assert said.split() == [
+        "push",
+        "list",
+        "get",
+        "validate",
+        "schema",
+        "pack",
+        "versions",
+        "diff",
+        "republish",
+        "schedule",
+    ]
     assert list(stranger.folder.iterdir()) == []
 
 

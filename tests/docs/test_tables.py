@@ -63,7 +63,7 @@ def fields(kind: Any) -> dict[str, Any]:
     ("page", "name"),
     [
         *((API, name) for name in "Pipeline ApiKey Verdict".split()),
-        *((API, name) for name in "JobExecution JobVersion Difference TaskExecution Reason Log File".split()),
+        *((API, name) for name in "JobExecution JobVersion Schedule Difference TaskExecution Reason Log File".split()),
         *(
             (API, name)
             for name in "LaunchRequest LogRequest CancelRequest ClaimRequest ReportRequest ReportBody".split()
@@ -73,6 +73,7 @@ def fields(kind: Any) -> dict[str, Any]:
         (JOB, "JobBody"),
         (JOB, "JobTaskBody"),
         (JOB, "UserInputBody"),
+        (JOB, "PeriodicityRule"),
         (JOB, "UserInputOptionBody"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

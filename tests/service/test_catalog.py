@@ -176,7 +176,7 @@ def test_a_version_that_could_not_be_kept_leaves_no_graph(tmp_path: Path, monkey
         job, _ = await catalog.create_job(account, JobBody(key="run", tasks=(STEP,)))
         write = platform.store.write
 
-        async def fails(work: Any) -> Any:
+        async def fails(work: Any, **about: Any) -> Any:
             async def work_and_fail(transaction: Transaction) -> None:
                 await work(transaction)
                 raise StoreUnavailable

@@ -68,6 +68,25 @@ async def servers(database: Database, count: int = 2, blobs: Path = Path("/nowhe
 # -- what one does, the others hear
 
 
+async def test_however_many_servers_there_are_a_job_that_is_due_is_launched_once(database: Database) -> None:
+    async with servers(database, 3) as [one, *others]:
+        work = await declare_task(one.platform, one.account_id, "work")
+        line = await declare_pipeline(one.platform, one.account_id, 100)
+        rules = [{"cronExpression": "0 0 1 1 *"}]
+        jobs = [
+            await declare_job(one.platform, one.account_id, step("first", work), pipeline=line, periodicity=rules)
+            for _ in range(20)
+        ]
+        connection = await asyncpg.connect(database.url)
+        for _ in range(3):
+            await connection.execute("UPDATE jobs SET due_at = 1 WHERE due_at IS NOT NULL")
+            await asyncio.gather(*(server.platform.timers.run_once() for server in (one, *others)))
+        launched = await connection.fetch("SELECT job_id, count(*) FROM job_executions GROUP BY job_id")
+        assert {row["job_id"]: row["count"] for row in launched} == {job.id: 3 for job in jobs}
+        assert await connection.fetchval("SELECT min(due_at) FROM jobs") > 1
+        await connection.close()
+
+
 async def test_a_launch_here_wakes_a_poll_there(database: Database) -> None:
     async with servers(database, 3) as [one, *others]:
         work = await declare_task(one.platform, one.account_id, "work")

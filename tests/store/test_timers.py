@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -10,7 +11,21 @@ from msgspec.structs import replace
 from data_factory.model.records import IdempotencyRecord
 from data_factory.store.promises import Store, Transaction
 from tests.store.conftest import House
-from tests.store.rows import ALL, NOW, attempt, claimed, done, ended, execution, ids, keep, new_id, started
+from tests.store.rows import (
+    ALL,
+    NOW,
+    attempt,
+    claimed,
+    done,
+    ended,
+    execution,
+    ids,
+    job,
+    keep,
+    new_id,
+    started,
+    version,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -35,6 +50,46 @@ async def test_the_next_timer_is_the_earliest_of_all(store: Store, house: House)
     assert await next_timer(store) == NOW + 60
     await store.write(lambda t: t.update_task_executions([(held, done(held))]))
     assert await next_timer(store) is None
+
+
+async def test_jobs_are_due_earliest_first_and_each_is_held_by_one(store: Store, house: House) -> None:
+    rules = '[{"cronExpression":"* * * * *","isEnabled":true}]'
+    jobs = [
+        job(house.account.id, house.pipeline.id, periodicity=rules, due_at=at) for at in (NOW + 3, NOW + 1, NOW + 2)
+    ]
+    await keep(store, *jobs)
+    order = ids(sorted(jobs, key=lambda row: row.due_at or 0))
+    assert await next_timer(store) == NOW + 1
+    assert ids(await store.write(lambda t: t.due_jobs(NOW, 10))) == []
+    assert ids(await store.write(lambda t: t.due_jobs(NOW + 2, 10))) == order[:2]
+    assert ids(await store.write(lambda t: t.due_jobs(NOW + 9, 2))) == order[:2]
+    await store.write(lambda t: t.reschedule_jobs([replace(one, due_at=NOW + 50, title="no") for one in jobs[1:]]))
+    assert ids(await store.write(lambda t: t.due_jobs(NOW + 9, 10))) == [jobs[0].id]
+    assert await store.read(lambda r: r.jobs_by_id([jobs[1].id])) == [replace(jobs[1], due_at=NOW + 50)]
+
+
+async def test_who_publishes_moves_nothing_that_is_due_and_wakes_nothing_that_is_paused(
+    store: Store, house: House
+) -> None:
+    rules, others = '[{"cronExpression":"* * * * *"}]', '[{"cronExpression":"1 * * * *"}]'
+    one = job(house.account.id, house.pipeline.id, periodicity=rules, due_at=NOW)
+    await keep(store, one)
+
+    async def publish(**changes: Any) -> int | None:
+        nonlocal one
+        one = replace(one, version=one.version + 1, **changes)
+        await store.write(lambda t: t.update_job(one, version(one), []))
+        [kept] = await store.read(lambda r: r.jobs_by_id([one.id]))
+        return kept.due_at
+
+    assert await publish(due_at=NOW + 60) == NOW
+    assert await publish(due_at=NOW + 60, periodicity=others) == NOW + 60
+    assert await publish(due_at=None, status="INACTIVE") is None
+    assert await publish(due_at=NOW + 70, status="ACTIVE") == NOW + 70
+    await store.write(lambda t: t.schedule_job(replace(one, is_paused=1, due_at=None)))
+    assert (await store.write(lambda t: t.hold_job(one.id))) == replace(one, is_paused=1, due_at=None)
+    assert await publish(due_at=NOW + 80) is None
+    assert await store.write(lambda t: t.hold_job(new_id())) is None
 
 
 async def test_due_task_executions_come_earliest_first(store: Store, house: House) -> None:

@@ -22,6 +22,7 @@ from data_factory.api import (
     job_versions,
     logs,
     pipelines,
+    schedules,
     task_executions,
     tasks,
     variables,
@@ -40,6 +41,7 @@ RESOURCES: Final = (
     tasks.routes,
     job_archives.routes,  # those of `jobs`, too
     job_versions.routes,
+    schedules.routes,
     pipelines.routes,
     variables.routes,
     logs.routes,

@@ -23,6 +23,7 @@ from data_factory.model.records import (
     VariableRecord,
 )
 from data_factory.model.variables import shown
+from data_factory.service.schedules import Plan
 from data_factory.service.why import Cause, summary
 
 Wire = dict[str, Any]
@@ -59,7 +60,19 @@ def present_job(published: tuple[JobRecord, JobVersionRecord]) -> Wire:
         "updatedAt": iso(job.updated_at),
         "pipelineId": job.pipeline_id,
         "version": version.version,
+        "periodicity": msgspec.Raw(job.periodicity.encode()),
         **msgspec.json.decode(version.definition),
+    }
+
+
+def present_schedule(plan: Plan) -> Wire:
+    """A `Schedule`."""
+    return {
+        "object": "schedule",
+        "jobId": plan.job.id,
+        "periodicity": plan.rules,
+        "isPaused": bool(plan.job.is_paused),
+        "nextRunsAt": [iso(at) for at in plan.times],
     }
 
 

@@ -14,6 +14,7 @@ from data_factory.cli.migrate import migrate
 from data_factory.cli.options import for_typer
 from data_factory.cli.packing import pack_job
 from data_factory.cli.run import run
+from data_factory.cli.schedules import show_schedule
 from data_factory.cli.server import server
 from data_factory.cli.validate import show_schema, validate_job
 from data_factory.cli.versions import diff_versions, list_versions, republish
@@ -77,6 +78,7 @@ jobs.app.command("pack")(pack_job)
 jobs.app.command("versions")(list_versions)
 jobs.app.command("diff")(diff_versions)
 jobs.app.command("republish")(republish)
+jobs.app.command("schedule")(show_schedule)
 app.add_typer(jobs.app)
 app.command()(run)
 app.add_typer(executions.app)

@@ -39,6 +39,7 @@ from data_factory.model.resources import (
     Logged,
     Pipeline,
     Reported,
+    Schedule,
     Task,
     TaskExecution,
     Variable,
@@ -221,6 +222,21 @@ def publish_job_version(job_id: str, version: int) -> Call[Job]:
     """Publish an older version of a job again, as its next version; its pipeline and its status stay."""
     path = path_of("jobs", job_id, "versions", str(version), "publish")
     return Call(method="POST", path=path, result=Job, repeat="unsent")
+
+
+def get_schedule(job_id: str) -> Call[Schedule]:
+    """When a job is launched by itself: its rules, and the next times."""
+    return Call(method="GET", path=path_of("jobs", job_id, "schedule"), result=Schedule)
+
+
+def pause_schedule(job_id: str) -> Call[Schedule]:
+    """Launch a job by its periodicity no more, until that is resumed."""
+    return Call(method="POST", path=path_of("jobs", job_id, "schedule", "pause"), result=Schedule)
+
+
+def resume_schedule(job_id: str) -> Call[Schedule]:
+    """Launch a job by its periodicity again; what came while it was paused is not made up for."""
+    return Call(method="POST", path=path_of("jobs", job_id, "schedule", "resume"), result=Schedule)
 
 
 def find_job(key: str) -> Steps[Job | None]:

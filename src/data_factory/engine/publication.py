@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from data_factory.engine.expressions import ExpressionErrors, Mention, compile_template
 from data_factory.engine.flow import either, flow_errors, join_errors
+from data_factory.engine.schedules import periodicity_errors
 from data_factory.engine.user_inputs import user_input_errors, user_inputs
 from data_factory.model.assets import FOLDER, missing_assets
 from data_factory.model.definitions import JobBody, JobDefinition, JobTask, JobTaskBody, all_tasks, sequences_in
@@ -60,6 +61,7 @@ def job_errors(body: JobBody, known: Mapping[str, str]) -> Iterator[FieldError]:
     before: set[str] = set() if body.tasks else {""}
     yield from _sequence_errors(body.tasks, "tasks", known, before, set())
     yield from user_input_errors(body.user_inputs)
+    yield from periodicity_errors(body.periodicity or ())
     yield from _value_errors({"output": body.output, "outputParameters": body.output_parameters}, before)
 
 

@@ -29,6 +29,7 @@ Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)", description="24 hexade
 Script = Annotated[str, Meta(min_length=1, max_length=10_000)]
 InputKey = Annotated[str, Meta(pattern=_NAME, description="Unique in the job; its name in `workflow.input`.")]
 OptionKey = Annotated[str, Meta(min_length=1, max_length=500)]
+CronExpression = Annotated[str, Meta(min_length=9, max_length=200)]
 EvaluatorType = Literal["javascript", "value-param"]
 AtATime = Annotated[int, Meta(ge=1, le=10_000, description="How many at a time.")]
 
@@ -205,6 +206,13 @@ class JobDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     timeout_seconds: Seconds = 0
 
 
+class PeriodicityRule(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """When a job is launched by itself: a cron expression of five fields, in UTC."""
+
+    cron_expression: CronExpression
+    is_enabled: bool = True
+
+
 class JobBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """A job in either dialect: that of the API (`output`) or that of `job.json` (`outputParameters`, `schema`)."""
 
@@ -224,7 +232,7 @@ class JobBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields
     timeout_seconds: Seconds = 0
     pipeline_id: Id | None = None
     project_id: None = None
-    periodicity: Annotated[tuple[dict[str, Any], ...], Meta(max_length=0)] = ()
+    periodicity: Annotated[tuple[PeriodicityRule, ...], Meta(max_length=3)] | UnsetType = UNSET
 
 
 class VariableDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):

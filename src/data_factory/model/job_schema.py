@@ -32,7 +32,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "timeoutSeconds": "How long an execution may take from its start, in seconds; 0 is no limit.",
         "pipelineId": "The pipeline that its executions run in. It differs from server to server: better not here.",
         "projectId": "Not part of job.json.",
-        "periodicity": "Not part of job.json.",
+        "periodicity": "When it is launched by itself: up to three rules. Not part of job.json on the hosted platform.",
     },
     "JobTaskBody": {
         "name": "`${account}/<key>` for a custom task; for control flow, a name for people.",

@@ -76,7 +76,11 @@ class TaskRecord(Record, frozen=True):
 
 
 class JobRecord(Record, frozen=True):
-    """A job: its present version and the settings that are not part of one."""
+    """A job: its present version and the settings that are not part of one.
+
+    `periodicity` are its `PeriodicityRule`s as JSON; `due_at` is when they launch it next, None if they do not: there
+    are none, they `is_paused`, or the job is INACTIVE.
+    """
 
     id: str
     account_id: str
@@ -87,6 +91,9 @@ class JobRecord(Record, frozen=True):
     version: int
     created_at: int
     updated_at: int
+    periodicity: str = "[]"
+    is_paused: int = 0
+    due_at: int | None = None
 
 
 class JobVersionRecord(Record, frozen=True):

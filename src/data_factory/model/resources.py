@@ -11,7 +11,15 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from data_factory.model.definitions import InputOutputKey, JobDefinition, JobTask, RetryLogic, TimeoutPolicy, UserInput
+from data_factory.model.definitions import (
+    InputOutputKey,
+    JobDefinition,
+    JobTask,
+    PeriodicityRule,
+    RetryLogic,
+    TimeoutPolicy,
+    UserInput,
+)
 from data_factory.model.status import (
     DifferenceKind,
     JobExecutionStatus,
@@ -69,7 +77,17 @@ class Job(Resource, frozen=True, kw_only=True, tag="job"):
     output: dict[str, Any] | None
     timeout_seconds: int
     tasks: tuple[JobTask, ...]
+    periodicity: tuple[PeriodicityRule, ...]
     version: int
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="object", tag="schedule"):
+    """When a job is launched by itself: by which rules, and the next times (five at the most; none if it is paused)."""
+
+    job_id: str
+    periodicity: tuple[PeriodicityRule, ...]
+    is_paused: bool
+    next_runs_at: tuple[datetime, ...]
 
 
 class JobVersion(Resource, frozen=True, kw_only=True, tag="job_version"):

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from data_factory.engine import decider, lease
 from data_factory.engine.attempts import EMPTY
 from data_factory.engine.run import Needs
+from data_factory.engine.schedules import next_due
 from data_factory.engine.user_inputs import launch_input
 from data_factory.model.errors import (
     DataFactoryError,
@@ -31,7 +32,7 @@ from data_factory.model.errors import (
     SecretUnreadable,
 )
 from data_factory.model.ids import NewId
-from data_factory.model.records import IdempotencyRecord, JobExecutionRecord, TaskExecutionRecord
+from data_factory.model.records import IdempotencyRecord, JobExecutionRecord, JobRecord, TaskExecutionRecord
 from data_factory.model.resources import Failure
 from data_factory.model.status import JOB_EXECUTION_ENDED
 from data_factory.service.claims import Claims, is_claimable
@@ -49,6 +50,7 @@ from data_factory.service.commands import (
 )
 from data_factory.service.graphs import Graphs
 from data_factory.service.logbook import Discretion, write_logs
+from data_factory.service.publications import rules_of
 from data_factory.service.vault import Vault
 from data_factory.service.world import JOB, TASK, World
 from data_factory.store.promises import Transaction
@@ -230,7 +232,7 @@ class _Batch:
             freed = old is not None and old.status == "IN_PROGRESS" and row.status != "IN_PROGRESS"
             claimable[row.task_id] += appeared or (freed and self.world.limit_of(row.task_id) > 0)
         executions = (*self.world.executions.new(), *(new for _, new in self.world.executions.changed()))
-        timers += [row.deadline_at for row in executions]
+        timers += [row.deadline_at for row in executions] + [job.due_at for job in self.world.rescheduled]
         return Effects(
             claimable=+claimable,
             ended=[row.id for row in executions if row.status in JOB_EXECUTION_ENDED],
@@ -276,6 +278,24 @@ class _Batch:
         if launch.idempotency is not None:
             self._remember(launch, launch.idempotency)
         return execution
+
+    def _launch_due(self, job: JobRecord) -> None:
+        """Launch a job by its periodicity: once, for the latest of the times that have come, and then for the next."""
+        following = replace(job, due_at=next_due(rules_of(job), self.now))
+        self.world.rescheduled.append(following)
+        launch = Launch(
+            id=self.new_id(),
+            account_id=job.account_id,
+            job_id=job.id,
+            input=EMPTY,
+            title=None,
+            origin="PERIODIC",
+            launched_by="",
+        )
+        try:
+            self._launch(launch)
+        except DataFactoryError as error:
+            log.error("the job %s is due and cannot be launched: %s", job.id, error)
 
     def _earlier(self, launch: Launch, idempotency: IdempotencyKey) -> JobExecutionRecord | None:
         """What an earlier request with this Idempotency-Key has made."""
@@ -340,6 +360,8 @@ class _Batch:
 
     async def _fire(self) -> bool:
         """Do what is due, of each job execution in the order in which it came due; True when there may be more."""
+        while self.world.due_jobs:
+            self._launch_due(self.world.due_jobs.popitem()[1])
         due: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
         for at, kind, id in self.world.due:
             due[id if kind == JOB else self.world.task_executions.now[id].job_execution_id].append((at, kind, id))
@@ -433,6 +455,8 @@ async def _save(transaction: Transaction, world: World, now: int) -> None:
         await transaction.insert_task_executions(new)
     if moves := world.task_executions.changed():
         await transaction.update_task_executions(moves)
+    if world.rescheduled:
+        await transaction.reschedule_jobs(world.rescheduled)
     if world.idempotency_new:
         await transaction.insert_idempotency_keys(world.idempotency_new, now - IDEMPOTENCY_MS)
     if world.resized:

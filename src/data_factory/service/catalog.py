@@ -32,6 +32,7 @@ from data_factory.model.records import (
     TaskRecord,
 )
 from data_factory.model.resources import Difference
+from data_factory.service import news
 from data_factory.service.batch import IDEMPOTENCY_MS
 from data_factory.service.clock import Clock
 from data_factory.service.commands import IdempotencyKey, Resize
@@ -53,7 +54,16 @@ Bring = Callable[[], Awaitable[None]]
 class Catalog:
     """Tasks, jobs and pipelines of the accounts."""
 
-    def __init__(self, store: Store, dispatcher: Dispatcher, graphs: Graphs, clock: Clock, new_id: NewId) -> None:
+    def __init__(
+        self,
+        store: Store,
+        dispatcher: Dispatcher,
+        graphs: Graphs,
+        clock: Clock,
+        new_id: NewId,
+        note: Callable[[int | None], None],
+    ) -> None:
+        self._note = note
         self._store = store
         self._dispatcher = dispatcher
         self._graphs = graphs
@@ -169,7 +179,9 @@ class Catalog:
                 self._graphs.keep((id, job.version), publication.graph)
                 return job
 
-            return await self._once(account_id, idempotency, id, make, again)
+            job = await self._once(account_id, idempotency, id, make, again, lambda job: news.of_timer(job.due_at))
+            self._note(job.due_at)
+            return job
 
         async def again(transaction: Transaction, id: str) -> JobRecord:
             return await job_of(transaction, account_id, id)
@@ -231,7 +243,9 @@ class Catalog:
                 self._graphs.keep((id, job.version), publication.graph)
                 return job, version
 
-            return await self._store.write(work)
+            published = await self._store.write(work, tell=lambda published: news.of_timer(published[0].due_at))
+            self._note(published[0].due_at)
+            return published
 
         return await self._published(body, id, ground, publish, bring)
 
@@ -389,6 +403,7 @@ class Catalog:
         id: str,
         make: Callable[[Transaction], Awaitable[T]],
         again: Callable[[Transaction, str], Awaitable[T]],
+        tell: Callable[[T], Sequence[str]] | None = None,
     ) -> T:
         """Make something, or give what an earlier request with this Idempotency-Key has made."""
 
@@ -405,7 +420,7 @@ class Catalog:
             await transaction.insert_idempotency_keys([record], now - IDEMPOTENCY_MS)
             return made
 
-        return await self._store.write(work)
+        return await self._store.write(work, tell=tell)
 
 
 def version_cursor(version: int) -> str:

@@ -48,6 +48,15 @@ def of_effects(effects: Effects) -> list[str]:
     return [news.line() for news in lines]
 
 
+def of_timer(at: int | None) -> list[str]:
+    """Something that comes due at this time.
+
+    >>> of_timer(7), of_timer(None)
+    (['{"t":7}'], [])
+    """
+    return [] if at is None else [News(next_timer=at).line()]
+
+
 def of_revoked(ids: Sequence[str]) -> list[str]:
     """API keys that are not valid any more.
 

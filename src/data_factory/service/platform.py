@@ -21,6 +21,7 @@ from data_factory.service.keys import Keep, Keys
 from data_factory.service.membership import Membership
 from data_factory.service.polls import Polls
 from data_factory.service.retention import Retention
+from data_factory.service.schedules import Schedules
 from data_factory.service.sparing import Sparing
 from data_factory.service.timers import Timers
 from data_factory.service.variables import Variables
@@ -67,7 +68,8 @@ class Platform:
         self.timers = Timers(store, self.dispatcher, sparing, clock)
         self.polls = Polls(store, clock)
         self.executions = Executions(store, self.dispatcher, self.room, self.polls, clock)
-        self.catalog = Catalog(store, self.dispatcher, graphs, clock, self.new_id)
+        self.catalog = Catalog(store, self.dispatcher, graphs, clock, self.new_id, self.timers.note)
+        self.schedules = Schedules(store, clock, self.timers.note)
         self.blobs = blobs
         self.retention = Retention(store, blobs, clock)
         self.files = Files(store, blobs, self.retention, clock, self.new_id, rules or FileRules())

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Final
+
 import msgspec
+from msgspec import UNSET
 
 from data_factory.engine.compiling import compile_graph
 from data_factory.engine.graph import Graph
 from data_factory.engine.publication import check_job, custom_task_keys
-from data_factory.model.definitions import JobBody, JobDefinition
+from data_factory.engine.schedules import next_due
+from data_factory.model.definitions import JobBody, JobDefinition, PeriodicityRule
 from data_factory.model.errors import FieldError, NotFound
 from data_factory.model.file_values import names_files
 from data_factory.model.records import JobRecord, JobVersionRecord
 from data_factory.service.lookups import pipeline_of
 from data_factory.store.promises import Reads
+
+_rules: Final = msgspec.json.Decoder(tuple[PeriodicityRule, ...])
 
 Published = tuple[JobRecord, JobVersionRecord]
 
@@ -44,6 +52,7 @@ class Publication(msgspec.Struct, frozen=True):
     task_ids: dict[str, str]
     file_ids: frozenset[str]
     graph: Graph
+    rules: tuple[PeriodicityRule, ...]
 
     def records(self, account_id: str, id: str, now: int) -> Published:
         """The job as it will be once this is published."""
@@ -58,6 +67,9 @@ class Publication(msgspec.Struct, frozen=True):
             version=self.ground.version,
             created_at=present.created_at if present else now,
             updated_at=now,
+            periodicity=_json(self.rules),
+            is_paused=present.is_paused if present else 0,
+            due_at=None if self.definition.status == "INACTIVE" else next_due(self.rules, now),
         )
         version = JobVersionRecord(
             job_id=id, version=job.version, definition=self.encoded, task_ids=_json(self.task_ids), created_at=now
@@ -67,10 +79,26 @@ class Publication(msgspec.Struct, frozen=True):
 
 def prepare(body: JobBody, ground: Ground) -> Publication:
     """Check a job and compile it; Invalid with all that is wrong with it."""
-    definition, task_ids = check_job(body, ground.known, ground.errors)
+    rules = rules_of(ground.present) if body.periodicity is UNSET else body.periodicity
+    definition, task_ids = check_job(body, ground.known, chain(ground.errors, _unattended_errors(body, rules)))
     encoded = _json(definition)
     files = frozenset(names_files(encoded))
-    return Publication(ground, definition, encoded, task_ids, files, compile_graph(definition, task_ids))
+    return Publication(ground, definition, encoded, task_ids, files, compile_graph(definition, task_ids), rules)
+
+
+def rules_of(job: JobRecord | None) -> tuple[PeriodicityRule, ...]:
+    """The rules by which a job is launched by itself."""
+    return () if job is None else _rules.decode(job.periodicity)
+
+
+def _unattended_errors(body: JobBody, rules: Iterable[PeriodicityRule]) -> Iterator[FieldError]:
+    """What nobody gives to an execution that is launched by a rule."""
+    if any(rule.is_enabled for rule in rules):
+        for index, one in enumerate(body.user_inputs):
+            if one.required and one.default is None and one.default_value is None:
+                yield FieldError(
+                    f"userInputs[{index}].defaultValue", "is required: the job's periodicity gives no value"
+                )
 
 
 async def ground_of(reads: Reads, account_id: str, body: JobBody, present: JobRecord | None) -> Ground:

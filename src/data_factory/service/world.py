@@ -116,6 +116,8 @@ class World:
         self.due: list[tuple[int, int, str]] = []
         self.due_until: tuple[int, int] = (0, TASK)
         self.more_due = False
+        self.due_jobs: dict[str, JobRecord] = {}
+        self.rescheduled: list[JobRecord] = []
 
     # -- what the decisions ask
 
@@ -298,7 +300,8 @@ class World:
         return verdict
 
     async def _look_for_due(self, now: int, limit: int) -> None:
-        """What seems to be due, in the order in which it came due."""
+        """What seems to be due, in the order in which it came due; and the jobs that are, which come before all rows
+        that a transaction may hold."""
         tasks = await self._transaction.due_task_executions(now, limit)
         jobs = await self._transaction.due_job_executions(now, limit)
         due = [(row.timer_at, TASK, row.id) for row in tasks if row.timer_at is not None]
@@ -307,7 +310,9 @@ class World:
         last = [rows[-1][:2] for rows in (due, ends) if len(rows) == limit]
         self.due_until = min(last, default=(now, JOB))
         self.due = sorted(one for one in due + ends if one[:2] <= self.due_until)
-        self.more_due = bool(last)
+        periodic = await self._transaction.due_jobs(now, limit)
+        self.due_jobs = {job.id: job for job in periodic}
+        self.more_due = bool(last) or len(periodic) == limit
 
     async def _load_idempotency(self, launches: Iterable[Launch]) -> None:
         pairs = {(launch.account_id, launch.idempotency.key) for launch in launches if launch.idempotency}
@@ -319,6 +324,7 @@ class World:
         job_ids = {launch.job_id for launch in launches}
         if job_ids:
             self.jobs = {job.id: job for job in await self._transaction.jobs_by_id(job_ids)}
+        self.jobs |= self.due_jobs
 
     async def _load_pipelines(
         self, commands: Iterable[Command], task_execution_ids: set[str], job_execution_ids: set[str]

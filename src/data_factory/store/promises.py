@@ -198,8 +198,8 @@ class Reads(Protocol):
         ...
 
     async def next_timer(self) -> int | None:
-        """When the next timer of any execution is due; None when there is none. Those of task executions do not count
-        while leases are to be spared."""
+        """When the next timer of any execution, or the next job, is due; None when there is none. Those of task
+        executions do not count while leases are to be spared."""
         ...
 
     async def idempotency_keys(self, pairs: Iterable[Pair]) -> list[IdempotencyRecord]:
@@ -255,6 +255,23 @@ class Transaction(Reads, Protocol):
         Raises:
             StaleWrite: another publication came in between.
         """
+        ...
+
+    async def hold_job(self, id: str) -> JobRecord | None:
+        """A job that stays as read until the transaction ends."""
+        ...
+
+    async def schedule_job(self, job: JobRecord) -> None:
+        """Change whether a job that is held is paused, and when it is due."""
+        ...
+
+    async def due_jobs(self, now: int, limit: int) -> list[JobRecord]:
+        """Jobs that are to be launched by their periodicity, the earliest first. They are held, before anything else
+        is; what another transaction holds is not there."""
+        ...
+
+    async def reschedule_jobs(self, jobs: Sequence[JobRecord]) -> None:
+        """Change when jobs that are held are due, and nothing else of them."""
         ...
 
     async def job_executions_by_id(self, ids: Iterable[str]) -> list[JobExecutionRecord]: ...

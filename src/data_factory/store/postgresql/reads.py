@@ -233,7 +233,7 @@ class PostgresqlReads:
     # -- timers and idempotency keys
 
     async def next_timer(self) -> int | None:
-        times = [(await self._fetch(name))[0][0] for name in ("next_task_timer", "next_job_deadline")]
+        times = [(await self._fetch(name))[0][0] for name in ("next_task_timer", "next_job_deadline", "next_due_job")]
         return min((time for time in times if time is not None), default=None)
 
     async def idempotency_keys(self, pairs: Iterable[Pair]) -> list[IdempotencyRecord]:

@@ -141,6 +141,19 @@ class PostgresqlTransaction(PostgresqlReads):
         await self._execute("delete_job_tasks", job_id=job.id)
         await self._execute("insert_job_tasks", job_id=job.id, task_ids=list(task_ids))
 
+    async def hold_job(self, id: str) -> JobRecord | None:
+        return await self._one(JobRecord, "hold_job", id=id)
+
+    async def schedule_job(self, job: JobRecord) -> None:
+        await self._execute("schedule_job", id=job.id, is_paused=job.is_paused, due_at=job.due_at)
+
+    async def due_jobs(self, now: int, limit: int) -> list[JobRecord]:
+        return await self._all(JobRecord, "due_jobs", now=now, limit=limit)
+
+    async def reschedule_jobs(self, jobs: Sequence[JobRecord]) -> None:
+        ids, due_ats = [job.id for job in jobs], [job.due_at for job in jobs]
+        await self._execute("reschedule_jobs", ids=ids, due_ats=due_ats)
+
     # -- job executions
 
     async def job_executions_by_id(self, ids: Iterable[str]) -> list[JobExecutionRecord]:

@@ -236,6 +236,18 @@ class SqliteTransaction:
         self._execute("delete_job_tasks", job_id=job.id)
         self._execute("insert_job_tasks", job_id=job.id, task_ids=_array(task_ids))
 
+    async def hold_job(self, id: str) -> JobRecord | None:
+        return self._one(JobRecord, "hold_job", id=id)
+
+    async def schedule_job(self, job: JobRecord) -> None:
+        self._execute("schedule_job", id=job.id, is_paused=job.is_paused, due_at=job.due_at)
+
+    async def due_jobs(self, now: int, limit: int) -> list[JobRecord]:
+        return self._all(JobRecord, "due_jobs", now=now, limit=limit)
+
+    async def reschedule_jobs(self, jobs: Sequence[JobRecord]) -> None:
+        self._execute_all("reschedule_jobs", jobs)
+
     # -- job executions
 
     async def job_execution(self, account_id: str, id: str) -> JobExecutionRecord | None:
@@ -440,7 +452,7 @@ class SqliteTransaction:
     # -- timers and idempotency keys
 
     async def next_timer(self) -> int | None:
-        times = [self._execute(name).fetchone()[0] for name in ("next_task_timer", "next_job_deadline")]
+        times = [self._execute(name).fetchone()[0] for name in ("next_task_timer", "next_job_deadline", "next_due_job")]
         return min((time for time in times if time is not None), default=None)
 
     async def idempotency_keys(self, pairs: Iterable[Pair]) -> list[IdempotencyRecord]:

@@ -61,9 +61,14 @@ CREATE TABLE jobs (
     version     INTEGER NOT NULL CHECK (version >= 1),
     created_at  INTEGER NOT NULL,
     updated_at  INTEGER NOT NULL,
-    UNIQUE (account_id, key)
+    periodicity TEXT NOT NULL,
+    is_paused   INTEGER NOT NULL CHECK (is_paused IN (0, 1)),
+    due_at      INTEGER,
+    UNIQUE (account_id, key),
+    CHECK (due_at IS NULL OR (is_paused = 0 AND status <> 'INACTIVE' AND periodicity <> '[]'))
 ) STRICT;
 CREATE INDEX jobs_of_account ON jobs (account_id, seq);
+CREATE INDEX jobs_due ON jobs (due_at) WHERE due_at IS NOT NULL;
 
 -- A publication is never changed: a running execution keeps the version that it started with.
 CREATE TABLE job_versions (

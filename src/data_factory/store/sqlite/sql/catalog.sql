@@ -85,12 +85,20 @@ WHERE account_id = :account_id AND deleted_at IS NULL
 ORDER BY seq DESC LIMIT :limit OFFSET :offset;
 
 -- name: insert_job
-INSERT INTO jobs (id, account_id, key, title, status, pipeline_id, version, created_at, updated_at)
-VALUES (:id, :account_id, :key, :title, :status, :pipeline_id, :version, :created_at, :updated_at);
+INSERT INTO jobs (
+    id, account_id, key, title, status, pipeline_id, version, created_at, updated_at, periodicity, is_paused, due_at
+) VALUES (
+    :id, :account_id, :key, :title, :status, :pipeline_id, :version, :created_at, :updated_at, :periodicity, :is_paused,
+    :due_at
+);
 
 -- name: update_job
+-- What is due and not launched yet stays due under the same rules. Whether they are paused is not for who publishes.
 UPDATE jobs SET key = :key, title = :title, status = :status, pipeline_id = :pipeline_id, version = :version,
-    updated_at = :updated_at
+    updated_at = :updated_at, periodicity = :periodicity,
+    due_at = CASE WHEN is_paused = 1 THEN NULL
+        WHEN periodicity = :periodicity AND due_at IS NOT NULL AND :due_at IS NOT NULL THEN due_at
+        ELSE :due_at END
 WHERE id = :id AND version = :version - 1;
 
 -- name: insert_job_version
@@ -105,6 +113,21 @@ INSERT INTO job_tasks (job_id, task_id) SELECT :job_id, value FROM json_each(:ta
 
 -- name: jobs_by_id
 SELECT * FROM jobs WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: hold_job
+SELECT * FROM jobs WHERE id = :id;
+
+-- name: schedule_job
+UPDATE jobs SET is_paused = :is_paused, due_at = :due_at WHERE id = :id;
+
+-- name: due_jobs
+SELECT * FROM jobs WHERE due_at <= :now ORDER BY due_at LIMIT :limit;
+
+-- name: next_due_job
+SELECT min(due_at) FROM jobs WHERE due_at IS NOT NULL;
+
+-- name: reschedule_jobs
+UPDATE jobs SET due_at = :due_at WHERE id = :id;
 
 -- name: job_by_key
 SELECT * FROM jobs WHERE account_id = :account_id AND key = :key;
