@@ -13,6 +13,7 @@ from data_factory.service.batch import run_batch
 from data_factory.service.commands import Command
 from data_factory.service.graphs import Graphs
 from data_factory.service.platform import Platform
+from data_factory.service.vault import Vault
 from data_factory.store.disk import DiskBlobs
 from data_factory.store.postgresql import PostgresqlStore
 from tests.postgresql import Database
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_command_alone_takes_few_round_trips(database: Database, tmp_path: Path) -> None:
     """BEGIN and COMMIT come on top; the number of the commit is among them."""
-    store, graphs = PostgresqlStore(database.url), Graphs()
+    store, graphs, vault = PostgresqlStore(database.url), Graphs(), Vault()
     new_id = IdMaker(lambda: START)
     platform = Platform(store, DiskBlobs(tmp_path), clock=lambda: START, new_id=new_id)
     await platform.keys.prepare(KEY)
@@ -36,7 +37,7 @@ async def test_a_command_alone_takes_few_round_trips(database: Database, tmp_pat
 
     async def together(name: str, *commands: Command) -> list[Any]:
         before = store.statements_run
-        work = partial(run_batch, commands=commands, now=START, new_id=new_id, graphs=graphs)
+        work = partial(run_batch, commands=commands, now=START, new_id=new_id, graphs=graphs, vault=vault)
         answers: list[Any] = (await store.write(work)).answers
         taken[name] = store.statements_run - before
         return answers
