@@ -270,3 +270,25 @@ async def test_an_idle_platform_with_100_claims_waiting_runs_no_statement(monkey
         await here.settle()
         assert sum(poll.done() for poll in polls) == 1
         assert 0 < len(run) < 30, "one of the hundred was woken"
+
+
+# -- variables
+
+
+def test_a_job_without_variables_pays_nothing_for_them_and_one_with_them_a_statement_each_way(shop: Workshop) -> None:
+    work = shop.task()
+
+    def costs(key: str, **given: Any) -> tuple[int, int]:
+        shop.do(shop.launch(shop.job(step("only", work, inputParameters=given), key=key)))
+        held: list[TaskExecutionRecord] = []
+        claim = Meter(shop).of(lambda: held.extend(shop.do(shop.claim(work))))
+        report = Meter(shop).of(lambda: shop.do(shop.report(held[0], output={"said": 1})))
+        return claim.statements, report.statements
+
+    (claim, report), (with_them, masked) = (
+        costs("one", a="1"),
+        costs("two", a="${workflow.variable.x}", b="${workflow.variable.y}"),
+    )
+    assert with_them == claim + 2, "what they are, and what may be shown of them"
+    assert masked == report + 1, "what must not be told"
+    assert costs("three", a="2") == (claim, report)
