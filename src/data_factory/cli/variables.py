@@ -75,7 +75,7 @@ def set_variable(
     \b
     Example:
       data-factory variable set currency EUR
-      data-factory variable set supplier_token --secret < token.txt
+      data-factory variable set supplier_token --secret
     """
     if secret and value is not None:
         raise Stop(ExitCode.USAGE, "The value of a secret is not an argument: it is asked for, or read from stdin.")
