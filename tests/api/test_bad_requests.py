@@ -45,7 +45,7 @@ MANY = {
             "status",
             "pipelineId",
             "projectId",
-            "periodicity",
+            "periodicity[0].cronExpression",
             "tasks[0].name",
             "tasks[0].taskReferenceName",
             "tasks[0].type",
@@ -259,7 +259,7 @@ def test_an_id_followed_by_nul_is_not_that_id(server: Server, factory: Factory) 
 
 
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/tasks/a/b/c", "/v2", "/tasks//poll", "/jobs/x/zip", "/Tasks", "/variables", "/tasks/"]
+    "path", ["/nothing", "/tasks/a/b/c", "/v2", "/tasks//poll", "/jobs/x/nothing", "/Tasks", "/projects", "/tasks/"]
 )
 def test_what_is_not_there(api: httpx.Client, path: str) -> None:
     refused(api.get(path), 404, "not_found")

@@ -58,6 +58,8 @@ def test_the_codes_that_clients_rely_on() -> None:
         "unavailable",
         "outcome_unknown",
         "file_in_use",
+        "no_secret_key",
+        "secret_unreadable",
         "quota_exceeded",
         "range_not_satisfiable",
         "too_slow",
