@@ -198,7 +198,7 @@ def megabytes_of(command: CommandLine, *words: str) -> float:
         "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=sys.stderr);"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"
     )
-    run = [sys.executable, "-c", measure, COMMAND, *words]
+    run = [sys.executable, "-c", measure, str(COMMAND), *words]
     return float(subprocess.run(run, cwd=command.folder, env=command.variables, check=True, capture_output=True).stdout)
 
 
