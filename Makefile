@@ -25,7 +25,10 @@ run: ## Start the server (ARGS="--port 9000"; "--help" lists the settings)
 
 test: ## Run the tests (ARGS="-n0 -k retry" runs some of them, in one process)
 	@scripts/setup.sh dev
-	@$(BIN)/pytest -n auto $(ARGS)
+	@PYTEST_XDIST_AUTO_NUM_WORKERS=$(AT_A_TIME) $(BIN)/pytest -n auto $(ARGS)
+
+# Three for two cores: many tests wait for another process.
+AT_A_TIME = $$((($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2))
 
 check: ## Check format, lint (with the security rules), types and the plan of the house
 	@scripts/setup.sh dev

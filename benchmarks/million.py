@@ -31,8 +31,8 @@ def million(place: Place, scale: Scale) -> list[Figure]:
     """A store with 1,000,000 job executions that have ended and 1,000,000 that wait, half of these for a worker and
     half for a slot, beside one that has next to nothing: a thousandth of it. A server on each; requests go to both in
     turn, one at a time, and their medians are compared. First for a job of which nothing waits; then for the one with
-    the queue, where a claim gets the oldest, and a report starts the next that waits for a slot. Then every list and
-    every get, 100 times each."""
+    the queue, where a claim gets the oldest, and a report starts the next that waits for a slot. Then every list,
+    every get and some finds, 100 times each."""
     cycles, reads = scale.of(500, 20), scale.of(100, 5)
     data, marks = big(place, scale.rows)
     size = data.size()
@@ -125,11 +125,19 @@ async def _read(server: Server, marks: Marks, count: int) -> Times:
             "a pipeline": f"/pipelines/{scene.pipeline_id}",
             "API keys": "/api_keys",
         }
-        found: Times = {}
-        for name, path in paths.items():
-            found[name] = []
-            for _ in range(count):
+        finds = {
+            "a find by words of the title": {"type": "search", "field": "info.title", "value": "nowhere to be found"},
+            "a find of a job's": {"type": "eq", "field": "jobId", "value": scene.job_id},
+            "a find of what has failed": {"type": "eq", "field": "status", "value": "FAILED"},
+        }
+        found: Times = defaultdict(list)
+        for _ in range(count):
+            for name, path in paths.items():
                 began = time.perf_counter()
                 await connection.call("GET", path)
+                found[name].append(time.perf_counter() - began)
+            for name, criterion in finds.items():
+                began = time.perf_counter()
+                await connection.call("POST", "/job_executions/find?size=10", criterion)
                 found[name].append(time.perf_counter() - began)
     return found

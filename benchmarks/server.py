@@ -55,6 +55,15 @@ class Server(msgspec.Struct, frozen=True):
             written_bytes=int(io["write_bytes"]),
         )
 
+    def peak_mb(self) -> float:
+        """The most memory that it has had, in MiB, since it started or the peak was forgotten."""
+        status = dict(line.split(":", 1) for line in Path(f"/proc/{self.pid}/status").read_text().splitlines())
+        return int(status["VmHWM"].split()[0]) / 1024
+
+    def forget_peak(self) -> None:
+        """The peak is what it has now."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
 
 def cpu_of_family(pid: int) -> float:
     """The CPU seconds of a process and all that descend from it, those that have ended included."""

@@ -23,6 +23,7 @@ class Fate(enum.Enum):
 
     PASS = "it arrives"
     LOSE = "the connection is cut before it arrives"
+    STALL = "neither it nor anything after it arrives, in either direction, and nobody is told"
     LOSE_ANSWER = "it arrives and is answered; the connection is cut before the answer arrives"
 
 
@@ -135,6 +136,9 @@ class _Link:
                 if fate is Fate.LOSE:
                     self.cut()
                     return
+                if fate is Fate.STALL:
+                    self.dead = True
+                    continue
                 self._deaf = fate is Fate.LOSE_ANSWER
                 self._there_out.write(message)
         except (OSError, asyncio.IncompleteReadError):

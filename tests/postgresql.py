@@ -23,10 +23,31 @@ PASSWORD = "a-password-that-only-tests-use"
 
 TABLES = (
     "accounts, api_keys, pipelines, tasks, jobs, job_versions, job_tasks, job_executions, task_executions, "
-    "idempotency_keys, logs, log_tallies, task_polls, files, file_tallies, job_files, sparing, "
-    "variables, former_secrets, commits"
+    "idempotency_keys, logs, log_tallies, events, task_polls, projects, files, file_tallies, job_shares, job_files, "
+    "file_readers, sparing, variables, former_secrets, webhooks, webhook_deliveries, job_execution_links, erasures, "
+    "commits"
 )
 CUT = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{}' AND pid <> pg_backend_pid()"
+
+# Most tests leave a few rows, and to delete them takes a tenth of the time of a TRUNCATE of all, which makes new files.
+EMPTY = """
+DO $$
+DECLARE
+    one text;
+BEGIN
+    IF (SELECT sum(pg_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace)
+        > 1000000
+    THEN
+        TRUNCATE TABLES RESTART IDENTITY;
+    ELSE
+        SET LOCAL session_replication_role = replica; -- nothing is checked, and no trigger runs
+        FOREACH one IN ARRAY string_to_array('TABLES', ', ') LOOP
+            EXECUTE 'DELETE FROM ' || one;
+        END LOOP;
+        PERFORM setval(oid, 1, false) FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace;
+    END IF;
+END $$
+""".replace("TABLES", TABLES)
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -205,7 +226,7 @@ class Database:
 
     def empty(self) -> None:
         """Remove what is in its tables, whoever is still there."""
-        self.sql(CUT.format(self.name), f"TRUNCATE {TABLES} RESTART IDENTITY")
+        self.sql(CUT.format(self.name), EMPTY)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -17,6 +18,9 @@ import httpx
 
 KEY = "a-key-that-only-tests-use"
 COMMAND = Path(sys.executable).with_name("data-factory")
+
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For clients of plain HTTP: each would read the certificates of the whole world first, which takes 30 ms."""
 
 _LISTENS = re.compile(r"listens on (http://\S+?)[,\s]")
 
@@ -101,7 +105,8 @@ class Server:
     def client(self, key: str | None = None, timeout: float = 30) -> httpx.Client:
         """Speaks plain HTTP to its API, with its key or another."""
         base = f"{self.address}/v1/data_factory"
-        return httpx.Client(base_url=base, headers={"X-Api-Key": key or self.key or ""}, timeout=timeout)
+        headers = {"X-Api-Key": key or self.key or ""}
+        return httpx.Client(base_url=base, headers=headers, timeout=timeout, verify=NO_TLS)
 
     def __enter__(self) -> Server:
         self.start()
@@ -117,6 +122,15 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.kill()
                 raise
+
+
+def logs_in(folder: Path, lines: int = 60) -> Iterator[tuple[str, str]]:
+    """The end of what each server of a folder has printed, or, where it has failed to answer, what it says of that."""
+    for output in sorted(folder.glob("*.out")):
+        printed = output.read_text(encoding="utf-8", errors="replace").splitlines()
+        first = next((number for number, line in enumerate(printed) if line.startswith("Traceback")), len(printed))
+        begin = max(0, min(first - 2, len(printed) - lines))
+        yield output.stem, "\n".join(printed[begin : begin + lines])
 
 
 @contextmanager

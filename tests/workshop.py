@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from data_factory.model.definitions import JobBody, PipelineDefinition, TaskDefinition
-from data_factory.model.ids import IdMaker, NewId
+from data_factory.model.ids import IdMaker
 from data_factory.model.records import (
     JobExecutionRecord,
     JobRecord,
@@ -65,7 +65,7 @@ def workshop() -> Iterator[Workshop]:
 class Orders:
     """The commands of one account."""
 
-    def __init__(self, account_id: str, new_id: NewId) -> None:
+    def __init__(self, account_id: str, new_id: IdMaker) -> None:
         self.account_id = account_id
         self.new_id = new_id
 
@@ -100,7 +100,7 @@ class Orders:
 class Workshop(Orders):
     """The first account of a store; `now` is the time."""
 
-    def __init__(self, directory: Path, now: int = START, new_id: NewId | None = None) -> None:
+    def __init__(self, directory: Path, now: int = START, new_id: IdMaker | None = None) -> None:
         self.directory = directory
         self.now = now
         new_id = new_id or IdMaker(lambda: self.now)

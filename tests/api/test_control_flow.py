@@ -200,3 +200,79 @@ def test_why_it_waits_is_told_of_its_work_and_not_of_its_loops(factory: Factory)
     run = factory.launch(factory.job(flow("DO_WHILE", "loop", loopCondition="false", loopOver=[step(work, "body")])))
     reasons = told(factory.api.get(f"/job_executions/{run['id']}/why"))["reasons"]
     assert [one["taskReferenceName"] for one in reasons] == ["body[1]"]
+
+
+def test_another_job_runs_inside_and_says_so(factory: Factory) -> None:
+    work = factory.task()
+    inner = factory.job(step(work, "only"), outputParameters={"n": "${only.output.n}"})
+    param = {"name": inner["key"]}
+    outer = factory.job(
+        flow("SUB_WORKFLOW", "call", subWorkflowParam=param, inputParameters={"power": "${workflow.input.power}"}),
+        outputParameters={"n": "${call.output.n}"},
+    )
+    assert outer["tasks"][0]["subWorkflowParam"] == param
+    run = factory.launch(outer, power=3)
+    [held] = factory.claim(work, wait=10)
+    answer = factory.api.get(f"/job_executions/{held['jobExecutionId']}")
+    assert decoded(answer, JobExecution).parent is not None
+    child, [call] = told(answer), factory.steps(run)
+    assert child["parent"] == {"jobExecutionId": run["id"], "taskExecutionId": call["id"]}
+    assert (call["type"], call["taskId"], call["output"]) == ("SUB_WORKFLOW", "", {"subWorkflowId": child["id"]})
+    assert (held["input"]["power"], child["status"], child["origin"]) == (3, "RUNNING", "SUB_WORKFLOW")
+    [reason] = told(factory.api.get(f"/job_executions/{run['id']}/why"))["reasons"]
+    assert reason["code"] == "waiting_for_job_execution"
+    assert reason["message"] == f"The SUB_WORKFLOW 'call' waits for the job execution {child['id']}."
+    told(factory.report(held, output={"n": 9}))
+    ended = told(factory.api.get(f"/job_executions/{run['id']}", headers={"prefer": "wait=10"}))
+    assert (ended["status"], ended["output"]) == ("COMPLETED", {"n": 9})
+
+
+def test_another_job_is_named_by_a_key(factory: Factory) -> None:
+    body = {
+        "key": new_key(),
+        "tasks": [flow("SUB_WORKFLOW", "call", subWorkflowParam={"name": "no key!", "version": 1})],
+    }
+    problem = refused(factory.api.post("/jobs", json=body), 400, "invalid")
+    assert any(path.startswith("tasks[0].subWorkflowParam") for path in paths_of(problem))
+
+
+def test_a_file_goes_to_a_job_inside_and_to_one_that_is_launched(factory: Factory) -> None:
+    file = made(factory.api.post("/files", files={"file": ("prices.csv", b"a;1")}))
+    task = factory.task()
+    asks = [{"key": "prices", "type": "FILE", "required": True}, {"key": "more", "type": "FILES"}]
+    given = {"prices": "${workflow.input.prices}", "more": "${workflow.input.more}"}
+    inner = factory.job(step(task, input=given), userInputs=asks, output={"prices": "${first.input.prices}"})
+    launched = {"startWorkflow": {"name": inner["key"], "input": given}}
+    outer = factory.job(
+        {"name": "run", "taskReferenceName": "run", "subWorkflowParam": {"name": inner["key"]}, "input": given},
+        {"name": "go", "taskReferenceName": "go", "type": "START_WORKFLOW", "input": launched},
+        userInputs=asks,
+        output={"prices": "${run.output.prices}"},
+    )
+    prices, more = {"url": file["url"], "filename": "prices.csv"}, [{"url": file["url"]}]
+    run = factory.launch(outer, prices=prices, more=more)
+    content = []
+    for _ in ("inside", "launched"):
+        [held] = factory.claim(task, wait=20)
+        assert held["input"]["prices"]["id"] == file["id"] == held["input"]["more"][0]["id"]
+        content.append(factory.api.get(held["input"]["prices"]["url"]).content)
+        told(factory.report(held))
+    assert content == [b"a;1"] * 2
+    assert factory.run(run)["output"]["prices"]["id"] == file["id"]
+    alone = told(factory.api.get("/job_executions", params={"jobId": inner["id"]}))["data"]
+    assert [one["input"]["prices"]["id"] for one in alone] == [file["id"]] * len(alone) != []
+
+
+def test_a_file_that_is_none_is_refused_by_the_job_that_is_run_or_launched(factory: Factory) -> None:
+    inner = factory.job(step(factory.task()), userInputs=[{"key": "prices", "type": "FILE", "required": True}])
+    given = {"prices": "${workflow.input.prices}"}
+    for one in (
+        {"subWorkflowParam": {"name": inner["key"]}, "input": given},
+        {"type": "START_WORKFLOW", "input": {"startWorkflow": {"name": inner["key"], "input": given}}},
+    ):
+        outer = factory.job({"name": "it", "taskReferenceName": "it", **one})
+        for prices, said in (("prices.csv", "expected a file"), (None, "is required")):
+            id = factory.launch(outer, prices=prices)["id"]
+            run = told(factory.api.get(f"/job_executions/{id}", headers={"Prefer": "wait=20"}))
+            assert (run["status"], run["failure"]["code"]) == ("FAILED", "invalid_start")
+            assert f"input.prices {said}" in run["failure"]["message"]

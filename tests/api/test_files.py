@@ -69,7 +69,13 @@ def test_what_was_uploaded_is_never_shown_as_a_page_of_ours(api: httpx.Client) -
 @pytest.mark.parametrize(
     ("wanted", "begin", "end"),
     [("bytes=0-0", 0, 1), ("bytes=2-4", 2, 5), ("bytes=5-", 5, 10), ("bytes=-3", 7, 10), ("bytes=8-100", 8, 10)]
-    + [("bytes=-100", 0, 10), ("Bytes = 1-2", None, None), ("bytes=1-2,4-5", None, None), ("rows=1-2", None, None)]
+    + [
+        (f"bytes=5-{10**20}", 5, 10),
+        ("bytes=-100", 0, 10),
+        ("Bytes = 1-2", None, None),
+        ("bytes=1-2,4-5", None, None),
+        ("rows=1-2", None, None),
+    ]
     + [("bytes=4-2", None, None), ("bytes=-", None, None), ("bytes=a-b", None, None)],
 )
 def test_a_part_of_it(api: httpx.Client, wanted: str, begin: int | None, end: int | None) -> None:
@@ -83,7 +89,7 @@ def test_a_part_of_it(api: httpx.Client, wanted: str, begin: int | None, end: in
         assert answer.headers["content-range"] == f"bytes {begin}-{(end or 0) - 1}/10"
 
 
-@pytest.mark.parametrize("wanted", ["bytes=10-", "bytes=10-20", "bytes=-0"])
+@pytest.mark.parametrize("wanted", ["bytes=10-", "bytes=10-20", "bytes=-0", f"bytes={10**20}-"])
 def test_a_part_that_it_does_not_have(api: httpx.Client, wanted: str) -> None:
     answer = content_of(api, upload(api, b"0123456789"), Range=wanted)
     refused(answer, 416, "range_not_satisfiable")
@@ -236,9 +242,37 @@ def test_a_job_takes_hold_of_no_file_of_another_account(
     api: httpx.Client, stranger: httpx.Client, factory: Factory
 ) -> None:
     theirs = upload(stranger)
-    factory.job(step(factory.task(), input={"file": {"url": theirs["url"]}}))
+    job = {"key": new_key(), "tasks": [step(factory.task(), input={"file": {"url": theirs["url"]}})]}
+    assert paths_of(refused(api.post("/jobs", json=job), 400, "invalid")) == {"tasks[0].input.file"}
     assert told(stranger.get(f"/files/{theirs['id']}")) == theirs
     made(stranger.delete(f"/files/{theirs['id']}"))
+
+
+def test_a_job_names_no_file_that_is_not_there(api: httpx.Client, factory: Factory) -> None:
+    file, task, gone = upload(api), factory.task(), {"url": f"/v1/data_factory/files/{'0' * 64}/content"}
+    inner = {"name": "x", "taskReferenceName": "x", "type": "WAIT", "inputParameters": {"duration": 0, "a.b": [gone]}}
+    loop = {"name": "l", "taskReferenceName": "l", "type": "DO_WHILE", "loopCondition": "false", "loopOver": [inner]}
+    asks = [{"key": "f", "type": "FILE", "default": gone}]
+    job: Json = {
+        "key": new_key(),
+        "userInputs": asks,
+        "tasks": [step(task, input={"f": file}), loop],
+        "output": {"f": gone},
+    }
+    paths = {"userInputs[0].default", 'tasks[1].loopOver[0].inputParameters["a.b"][0]', "output.f"}
+    assert paths_of(refused(api.post("/jobs", json=job), 400, "invalid")) == paths
+    job["title"] = 5
+    assert paths_of(refused(api.post("/jobs", json=job), 400, "invalid")) == {"title", *paths}
+
+
+def test_a_version_whose_file_is_gone_is_not_published_again(api: httpx.Client, factory: Factory) -> None:
+    file, task = upload(api), factory.task()
+    job = factory.job(step(task, input={"f": {"url": file["url"]}}))
+    made(api.put(f"/jobs/{job['id']}", json={"key": job["key"], "tasks": [step(task)]}))
+    made(api.delete(f"/files/{file['id']}"))
+    problem = refused(api.post(f"/jobs/{job['id']}/versions/1/publish"), 400, "invalid")
+    assert paths_of(problem) == {"tasks[0].input.f"}
+    assert told(api.get(f"/jobs/{job['id']}"))["version"] == 2
 
 
 def test_files_in_an_input_are_presented(api: httpx.Client, stranger: httpx.Client, factory: Factory) -> None:

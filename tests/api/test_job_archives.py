@@ -8,6 +8,7 @@ import zipfile
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.api.factory import Factory, made, new_key, paths_of, refused, step, told
 
@@ -114,3 +115,12 @@ def test_a_worker_is_given_the_file(factory: Factory) -> None:
     factory.launch(made_of_it)
     [held] = factory.claim(task)
     assert httpx.get(held["input"]["file"]["url"], headers=factory.api.headers).content == b"a"
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 300 + b"]" * 300])
+def test_what_is_no_json_is_called_by_its_name(factory: Factory, content: bytes) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("job.json", content)
+    problem = refused(send(factory, file.getvalue()), 400, "invalid")
+    assert problem["message"].startswith("job.json ")

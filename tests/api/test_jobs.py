@@ -33,9 +33,8 @@ def test_a_job_in_the_dialect_of_the_api(factory: Factory) -> None:
     answer = factory.api.post("/jobs", json=given)
     job = made(answer)
     unsaid = {"icon": "", "userInputs": [], "timeoutSeconds": 0, "version": 1, "object": "job"}
-    said = {name: value for name, value in given.items() if name != "projectId"}
     assert job == {
-        **said,
+        **given,
         **unsaid,
         "id": job["id"],
         "createdAt": job["createdAt"],
@@ -265,6 +264,45 @@ def test_periodicity(factory: Factory) -> None:
     for verb in ("get", "post"):
         where = f"/jobs/{NO_ID}/schedule" + ("/pause" if verb == "post" else "")
         refused(factory.api.request(verb, where), 404, "not_found")
+
+
+def test_periodicity_is_set_without_another_version(factory: Factory) -> None:
+    job = factory.job(step(factory.task()), userInputs=[{"key": "n", "type": "TEXT", "default": "1"}])
+    path = f"/jobs/{job['id']}/schedule"
+    rules = [{"cronExpression": "0 6 * * 1-5", "isEnabled": True}]
+    schedule = made(factory.api.put(path, json={"periodicity": [{"cronExpression": "0 6 * * 1-5"}]}))
+    assert (schedule["periodicity"], schedule["isPaused"], len(schedule["nextRunsAt"])) == (rules, False, 5)
+    after = told(factory.api.get(f"/jobs/{job['id']}"))
+    assert after == {**job, "periodicity": rules, "updatedAt": after["updatedAt"]}
+    assert len(told(factory.api.get(f"/jobs/{job['id']}/versions"))["data"]) == 1
+    paused = told(factory.api.post(f"{path}/pause"))
+    assert made(factory.api.put(path, json=paused)) == paused, "what was told may be sent back"
+    other = made(factory.api.put(path, json={**paused, "isPaused": False, "periodicity": rules * 3}))
+    assert other == {**paused, "periodicity": rules * 3}
+    assert told(factory.api.post(f"{path}/resume"))["nextRunsAt"] == schedule["nextRunsAt"]
+    assert made(factory.api.put(path, json={"periodicity": []}))["nextRunsAt"] == []
+    refused(factory.api.put(f"/jobs/{NO_ID}/schedule", json={"periodicity": []}), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("given", "paths"),
+    [
+        ({}, {"periodicity"}),
+        ({"periodicity": None}, {"periodicity"}),
+        ({"periodicity": [], "rules": []}, {"rules"}),
+        ({"periodicity": [{"cronExpression": "0 6 * * *"}] * 4}, {"periodicity"}),
+        ({"periodicity": [{"cronExpression": "61 * * * *"}, {}]}, {"periodicity[1].cronExpression"}),
+        ({"periodicity": [{"cronExpression": "61 * * * *"}]}, {"periodicity[0].cronExpression"}),
+        ({"periodicity": [{"cronExpression": "0 6 * * *"}]}, {"periodicity"}),
+    ],
+)
+def test_periodicity_that_cannot_be_set(factory: Factory, given: dict[str, Any], paths: set[str]) -> None:
+    asks = {"key": "n", "type": "TEXT", "required": True}
+    job = factory.job(step(factory.task()), userInputs=[asks])
+    problem = refused(factory.api.put(f"/jobs/{job['id']}/schedule", json=given), 400, "invalid")
+    assert paths_of(problem) == paths
+    rests = [{"cronExpression": "0 6 * * *", "isEnabled": False}]
+    assert made(factory.api.put(f"/jobs/{job['id']}/schedule", json={"periodicity": rests}))["periodicity"] == rests
 
 
 def test_periodicity_that_cannot_be(factory: Factory) -> None:

@@ -211,6 +211,24 @@ def test_the_end_of_a_job_execution_can_be_waited_for(server: Server, factory: F
                 assert headers["preference-applied"] == "wait=20"
 
 
+def test_a_launch_can_wait_for_the_end(server: Server, factory: Factory) -> None:
+    task = factory.task()
+    job = factory.job(step(task))
+    with Wire(server) as wire, at_once():
+        wire.send("POST", "/job_executions", {"jobId": job["id"], "input": {}}, Prefer="wait=20")
+        (held,) = factory.claim(task, wait=20)
+        factory.report(held, output={"result": 1})
+        status, headers, body = wire.answer()
+    assert (status, body["status"], body["output"]) == (201, "COMPLETED", {"result": 1})
+    assert headers["preference-applied"] == "wait=20"
+
+
+def test_a_launch_that_has_not_ended_in_time_is_answered_as_it_is(factory: Factory) -> None:
+    job = factory.job(step(factory.task()))
+    answer = factory.api.post("/job_executions", json={"jobId": job["id"]}, headers={"Prefer": "wait=1"})
+    assert (answer.status_code, answer.json()["status"]) == (201, "RUNNING")
+
+
 def test_a_job_execution_that_goes_on_is_answered_as_it_is(factory: Factory) -> None:
     _, run, _ = factory.held()
     answer = factory.api.get(f"/job_executions/{run['id']}", headers={"Prefer": "wait=1"})

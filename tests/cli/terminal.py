@@ -61,6 +61,19 @@ class Terminal:
             pass
         return self.process.wait(_PATIENCE_S)
 
+    def interrupt(self) -> int:
+        """Press Ctrl-C until it ends, as people do; its exit code. Python misses one that is pressed after it has asked
+        for a line and before it waits for that."""
+        end = time.monotonic() + _PATIENCE_S
+        self.press("\x03")
+        while self.process.poll() is None:
+            assert time.monotonic() < end, f"it does not end:\n{self.text}"
+            if not select.select([self._ours], [], [], 1)[0]:
+                self.press("\x03")
+            elif not self._read():
+                break
+        return self.end()
+
     def _read(self) -> bool:
         readable, _, _ = select.select([self._ours], [], [], _PATIENCE_S)
         assert readable, f"nothing more comes:\n{self.text}"

@@ -53,7 +53,7 @@ def documented(table: str) -> set[str]:
 
 def test_these_are_the_commands() -> None:
     assert set(COMMANDS) == {
-        *("server", "migrate", "worker", "init", "run", "demo"),
+        *("server", "migrate", "worker", "init", "run", "demo", "audit", "purge", "events"),
         *(f"task {verb}" for verb in ("create", "list", "get", "delete", "replay")),
         *(
             f"job {verb}"
@@ -68,13 +68,26 @@ def test_these_are_the_commands() -> None:
                 "diff",
                 "republish",
                 "schedule",
+                "share",
+                "unshare",
+                "shares",
+                "shared",
             )
         ),
-        *(f"execution {verb}" for verb in ("list", "get", "why", "logs", "complete", "cancel")),
+        *(
+            f"execution {verb}"
+            for verb in "list get why timeline report logs complete cancel rerun retry delete bulk".split()
+        ),
+        *(f"execution {verb}" for verb in ("pause", "resume", "skip")),
+        *(f"pipeline {verb}" for verb in ("list", "pause", "resume")),
+        *(f"webhook {verb}" for verb in "create list test deliveries resend rotate delete".split()),
         *(f"file {verb}" for verb in ("upload", "list", "get", "download", "delete")),
         *(f"variable {verb}" for verb in ("list", "get", "set", "delete")),
+        *(f"project {verb}" for verb in ("create", "list", "move", "rename", "delete")),
         *(f"key {verb}" for verb in ("create", "list", "revoke")),
+        *(f"account {verb}" for verb in ("create", "list", "rename", "disable", "enable", "key")),
         "store copy",
+        "store rotate-secrets",
     }
 
 
@@ -114,7 +127,18 @@ def test_input_becomes_what_the_reference_page_says(row: list[str]) -> None:
 
 def test_every_command_that_shows_something_has_json_and_url() -> None:
     for name, command in COMMANDS.items():
-        if name not in ("server", "migrate", "worker", "init", "demo", "store copy", "task replay", *OFFLINE):
+        offline = {
+            "server",
+            "migrate",
+            "worker",
+            "init",
+            "demo",
+            "store copy",
+            "store rotate-secrets",
+            "task replay",
+            *OFFLINE,
+        }
+        if name not in offline:
             assert documented("shared") <= options_of(command), name
 
 
@@ -149,6 +173,10 @@ def test_completion_knows_the_commands(stranger: CommandLine) -> None:
         "diff",
         "republish",
         "schedule",
+        "share",
+        "unshare",
+        "shares",
+        "shared",
     ]
     assert list(stranger.folder.iterdir()) == []
 
@@ -188,6 +216,31 @@ def test_the_client_side_works_where_the_server_is_not_installed(cli: CommandLin
     served = run("server")
     assert (served.returncode, served.stdout) == (2, "")
     assert "The server is not installed (uvicorn): pip install 'data-factory[server]'" in served.stderr
+
+
+NOT_BEFORE_IT_IS_NEEDED = """
+import atexit, sys
+from data_factory.cli.main import main
+unwanted = {"httpx", "asyncpg", "starlette", "rich.console", "data_factory.worker"}
+atexit.register(lambda: print(*sorted(unwanted & sys.modules.keys())))
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "needed"), [("--version", set()), ("server --help", set()), ("file --help", {"httpx", "rich.console"})]
+)
+def test_a_command_does_not_wait_for_what_others_import(words: str, needed: set[str], stranger: CommandLine) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", NOT_BEFORE_IT_IS_NEEDED, *words.split()],
+        cwd=stranger.folder,
+        env=stranger.variables,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=True,
+    )
+    assert set(ran.stdout.splitlines()[-1].split()) == needed
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
@@ -46,6 +48,16 @@ def test_something_else_answers(stranger: CommandLine, server: Server) -> None:
     said = stranger("job", "list", "--url", f"{server.address}/docs", code=2, API_ACCESS_TOKEN=KEY).err
     assert said.startswith("Error: ")
     assert "Traceback" not in said
+
+
+def test_what_the_server_failed_at_has_a_name(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data") as server:
+        cli = CommandLine(tmp_path, API_BASE_PATH=server.address, API_ACCESS_TOKEN=KEY)
+        (tmp_path / "prices.csv").write_text("9.99")
+        id = cli("file", "upload", "prices.csv").out.strip()
+        rmtree(tmp_path / "data" / "files")
+        said = cli("file", "download", id, "--output", "copy.csv", code=3).err
+        assert re.search(r"\n  The server calls this request [0-9a-f]{12}-[0-9a-f]+\.\n$", said)
 
 
 def test_settings_of_a_dotenv_file(stranger: CommandLine, server: Server) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tests.cli.conftest import CommandLine, Desk
@@ -136,3 +137,40 @@ def test_why_it_waits_is_said_in_words(cli: CommandLine, desk: Desk) -> None:
     assert said[1].endswith(f"and none has ever asked for '{desk.task}': is one running?")
     assert cli("execution", "why", id, "--json").json["reasons"][0]["code"] == "no_worker"
     assert cli("execution", "why", "f" * 24, code=2).out == ""
+
+
+def test_the_report_comes_out_or_goes_to_a_file(cli: CommandLine, desk: Desk, tmp_path: Path) -> None:
+    id = desk.launch()
+    shown = cli("execution", "report", id).out
+    assert shown.startswith('<?xml version="1.0" encoding="utf-8"?>')
+    assert shown.endswith("</Job-Report>")
+    path = tmp_path / f"report-{id}.xml"
+    assert cli("execution", "report", id, "-o", str(tmp_path)).out == f"{path}\n"
+    assert cli("execution", "report", id, "-o", str(path), "--json").json == {"path": str(path)}
+    text = path.read_text(encoding="utf-8")
+    assert text.partition("reported-at")[0] == shown.partition("reported-at")[0]
+    assert desk.api.job_executions.report(id).decode().partition("reported-at")[0] == text.partition("reported-at")[0]
+    assert "There is no job execution" in cli("execution", "report", "0" * 24, "-o", str(path), code=2).err
+    assert path.read_text(encoding="utf-8") == text
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    assert "cannot be written" in cli("execution", "report", id, "-o", str(tmp_path / "no" / "where"), code=2).err
+    assert "--output" in cli("execution", "report", id, "--json", code=2).err
+
+
+def test_the_timeline_says_who_did_what_and_when(cli: CommandLine, desk: Desk) -> None:
+    id = desk.launch()
+    cli("execution", "cancel", id, "--reason", "wrong \x1b[31minput")
+    first, *lines = cli("execution", "timeline", id).out.splitlines()
+    assert first.endswith(" UTC")
+    said = [line.split("  ")[-1] for line in lines]
+    assert said[0].startswith("Launched by ")
+    assert said[0].endswith(" (API).")
+    assert said[1:3] == ["Started.", "The task 'task' waits for a worker."]
+    assert "wrong \N{REPLACEMENT CHARACTER}[31minput" in said[3]
+    assert said[-1].startswith("TERMINATED after ")
+    assert all(line.lstrip().startswith("+") for line in lines)
+    launched, canceled = [one for one in cli("execution", "timeline", id, "--json").json if "by" in one]
+    assert (launched["kind"], launched["by"]["address"]) == ("job_execution.launched", "127.0.0.1")
+    assert (canceled["by"]["origin"], canceled["by"]["address"]) == ("CLI", "127.0.0.1")
+    assert cli("execution", "timeline", id, "--limit", "2").err == "There is more: --limit 10\n"
+    assert "There is no job execution" in cli("execution", "timeline", "0" * 24, code=2).err

@@ -20,6 +20,13 @@ def test_a_run_is_launched_and_named(cli: CommandLine, desk: Desk) -> None:
     assert cli("run", desk.job_id, "--json").json["input"].keys() == {"context"}
 
 
+def test_a_title_and_a_key_that_launches_once(cli: CommandLine, desk: Desk) -> None:
+    words = ("run", desk.job, "--title", "Order 4711", "--idempotency-key", f"order of {desk.job}", "--json")
+    first, again = cli(*words, "--input=n=1").json, cli(*words, "--input=n=1").json
+    assert (first["info"], again["id"]) == ({"title": "Order 4711"}, first["id"])
+    assert cli(*words, "--input=n=2", code=2).err.startswith("Error: ")
+
+
 @pytest.mark.parametrize(
     ("words", "stdin", "expected"),
     [
@@ -39,6 +46,33 @@ def test_input(cli: CommandLine, desk: Desk, words: list[str], stdin: str, expec
     file = ["--input-file", "-"] if stdin else []
     given = cli("run", desk.job, *pairs, *file, "--json", stdin=stdin).json["input"]
     assert expected.items() <= given.items()
+
+
+def test_what_a_job_asks_for_is_read_as_that(cli: CommandLine, desk: Desk) -> None:
+    asked = [{"key": key, "type": type} for key, type in (("zip", "TEXT"), ("day", "DATE"), ("n", "NUMBER"))]
+    several = {"key": "langs", "type": "MULTI_SELECT", "options": [{"key": "1"}, {"key": "2"}]}
+    desk.api.jobs.update(desk.job_id, {**desk.definition, "userInputs": [*asked, several]})
+    words = [f"--input={pair}" for pair in ("zip=01", "day=2026-11-28", "n=7", "langs=1", "other=8")]
+    given = cli("run", desk.job, *words, "--json").json["input"]
+    assert {"zip": "01", "day": "2026-11-28", "n": 7, "langs": ["1"], "other": 8}.items() <= given.items()
+    assert cli("run", desk.job, "--input=zip=10", '--input=langs=["2"]', "--json").json["input"]["zip"] == "10"
+    assert "input.n: expected a number" in cli("run", desk.job, "--input=n=seven", code=2).err
+
+
+def test_a_file_is_given_by_its_id_or_uploaded(cli: CommandLine, desk: Desk, tmp_path: Path) -> None:
+    asked = [{"key": "one", "type": "FILE"}, {"key": "many", "type": "FILES"}]
+    desk.api.jobs.update(desk.job_id, {**desk.definition, "userInputs": asked})
+    (tmp_path / "a.csv").write_text("1;2")
+    known = desk.api.files.upload(b"known", filename="k.csv")
+    given = cli("run", desk.job, "--input=one=@a.csv", f"--input=many={known.id}", "--json").json["input"]
+    assert (given["one"]["filename"], [one["id"] for one in given["many"]]) == ("a.csv", [known.id])
+    desk.api.files.download(given["one"]["id"], tmp_path / "back.csv")
+    assert (tmp_path / "back.csv").read_text() == "1;2"
+    several = f'--input=many=["@a.csv", "{known.id}", {{"url": "{known.url}"}}]'
+    given = cli("run", desk.job, f"--input=one={known.id}", several, "--json").json["input"]
+    assert [one["filename"] for one in (given["one"], *given["many"])] == ["k.csv", "a.csv", "k.csv", "k.csv"]
+    assert "gone.csv cannot be read: No such file" in cli("run", desk.job, "--input=one=@gone.csv", code=2).err
+    assert "input.one: expected a file" in cli("run", desk.job, "--input=one=a.csv", code=2).err
 
 
 def test_input_from_a_file(cli: CommandLine, desk: Desk, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_stopped_while_they_start_it_does_not_wait_for_them(tmp_path: Path) -> N
 
 
 def test_a_process_hears_that_nobody_supervises_it_any_more(tmp_path: Path) -> None:
-    program = Supervised(tmp_path, "    lifeline.say_ready()\n    print('heard', lifeline.hear(), flush=True)")
+    program = Supervised(tmp_path, "    lifeline.say_ready()\n    os.write(1, f'heard {lifeline.hear()} '.encode())")
     program.until("begun")
     os.kill(program.process.pid, signal.SIGKILL)
     program.process.wait()

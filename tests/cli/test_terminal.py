@@ -34,11 +34,15 @@ def test_json_is_coloured_and_whole_on_a_terminal(cli: CommandLine, desk: Desk) 
 
 def test_tables_fit_80_columns_and_cut_no_id(cli: CommandLine, desk: Desk) -> None:
     id = desk.launch()
-    for words in (["execution", "list", "--job", desk.job], ["task", "list"], ["key", "list"]):
+    for words, shown in (
+        (["execution", "list", "--job", desk.job], " ago "),
+        (["task", "list"], " ago "),
+        (["key", "list"], "DATA_FACTORY"),
+    ):
         with on_terminal(cli, *words) as terminal:
             assert terminal.end() == 0
         assert max(len(line.rstrip()) for line in terminal.text.splitlines()) <= 80, terminal.text
-        assert " ago " in terminal.text
+        assert shown in terminal.text
     for words, last in ((["execution", "list", "--job", desk.job], "TIME"), (["job", "list"], "TITLE")):
         with on_terminal(cli, *words, width=20) as terminal:
             assert terminal.end() == 0
@@ -77,6 +81,9 @@ def test_a_key_is_revoked_after_a_yes(cli: CommandLine, desk: Desk) -> None:
         terminal.until("Revoke 'asked for' (df_")
         terminal.press("n\n")
         assert terminal.end() == 1
+    with on_terminal(cli, "key", "revoke", id, width=120) as terminal:
+        terminal.until("[y/N]")
+        assert terminal.interrupt() == 130
     assert id in {key.id for key in desk.api.api_keys.list()}
     with on_terminal(cli, "key", "revoke", id, width=120) as terminal:
         terminal.until("[y/N]")
@@ -93,3 +100,41 @@ def test_an_error_is_red_and_one_line(cli: CommandLine) -> None:
         assert terminal.end() == 2
     assert COLOUR.search(terminal.said)
     assert terminal.text.count("\n") == 1
+
+
+def test_many_are_changed_after_a_yes_and_the_bar_says_how_far_it_is(cli: CommandLine, desk: Desk) -> None:
+    ids = [desk.launch() for _ in range(3)]
+    words = ("execution", "bulk", "cancel", "--job", desk.job)
+
+    def statuses() -> set[str]:
+        return {desk.api.job_executions.get(id).status for id in ids}
+
+    for key in ("n\n", "\n"):
+        with on_terminal(cli, *words) as terminal:
+            terminal.until("cancel 3 job executions? [y/N]")
+            terminal.press(key)
+            assert terminal.end() == 1, terminal.text
+        assert "Canceled" not in terminal.text and "Traceback" not in terminal.text
+        assert statuses() == {"RUNNING"}
+    with on_terminal(cli, *words) as terminal:
+        terminal.until("[y/N]")
+        terminal.press("y\n")
+        assert terminal.end() == 0
+    assert "3/3" in terminal.text
+    assert terminal.text.splitlines()[-1].strip() == "Canceled 3 job executions."
+    assert terminal.said.count("\x1b[?25l") == terminal.said.count("\x1b[?25h"), "the cursor is shown again"
+    assert statuses() == {"TERMINATED"}
+
+
+def test_nothing_is_asked_where_there_is_nothing_to_ask(cli: CommandLine, desk: Desk) -> None:
+    desk.launch()
+    words = ("execution", "bulk", "cancel", "--job", desk.job)
+    for more, said in (
+        (("--status", "FAILED"), "Canceled 0 job executions."),
+        (("--dry-run",), "Would cancel 1 job executions:"),
+        (("--yes",), "Canceled 1 job executions."),
+    ):
+        with on_terminal(cli, *words, *more) as terminal:
+            assert terminal.end() == 0
+        assert said in terminal.text
+        assert "[y/N]" not in terminal.text

@@ -32,7 +32,7 @@ WRONG = """{
       "name": "${account}/task",
       "taskReferenceName": "one",
       "inputParameters": {
-        "a.b": "${two.output}"
+        "a.b": "${two.output}", "c": "${workflow.inputs.c}"
       }
     },
     {"taskReferenceName": "one"}
@@ -46,7 +46,7 @@ def test_what_is_wrong_has_its_line(tmp_path: Path, stranger: CommandLine) -> No
     said = stranger("job", "validate", str(tmp_path), code=2)
     first, *errors = said.err.splitlines()
     assert first == f"Error: {tmp_path}/job.json is not valid:"
-    assert len(errors) == 7
+    assert len(errors) == 8
     assert "  line 5, colour: is not a field that is known here" in errors
     shown = stranger("job", "validate", f"{tmp_path}/job.json", "--json", code=2).json
     assert shown["valid"] is False
@@ -56,6 +56,7 @@ def test_what_is_wrong_has_its_line(tmp_path: Path, stranger: CommandLine) -> No
         ("userInputs[1].key", 8),
         ("userInputs[1].options", 8),
         ('tasks[0].inputParameters["a.b"]', 15),
+        ("tasks[0].inputParameters.c", 15),
         ("tasks[1].name", 18),
         ("tasks[1].taskReferenceName", 18),
     }
@@ -131,3 +132,35 @@ def test_an_editor_has_words_for_every_field() -> None:
     for name, struct in structs.items():
         for field, about in struct["properties"].items():
             assert about.get("description"), f"{name}.{field}"
+
+
+TWICE = (
+    '{"key": "a", "tasks": [\n{"name": "x", "name": "y", "description": {"b": [], "b": 1}}], "key": "b", "key": "c"}'
+)
+
+
+def test_a_member_that_is_there_twice_is_told_wherever_a_job_comes_from(
+    tmp_path: Path, cli: CommandLine, server: Server
+) -> None:
+    told = {
+        ("key", "is there 3 times"),
+        ("tasks[0].name", "is there twice"),
+        ("tasks[0].description.b", "is there twice"),
+    }
+    assert {(one.path, one.message) for one in findings(TWICE.encode())} == told
+    assert next(one.line for one in findings(TWICE.encode()) if one.path == "tasks[0].name") == 2
+    with httpx.Client(base_url=server.address, headers={"X-Api-Key": KEY}) as api:
+        answer = api.post("/v1/data_factory/jobs", content=TWICE)
+    assert answer.status_code == 400
+    assert {(one["path"], one["message"]) for one in answer.json()["errors"]} == told
+    (tmp_path / "job.json").write_text(TWICE)
+    for words in (("validate",), ("push",), ("pack", "--output", str(tmp_path / "x.zip"))):
+        said = cli("job", words[0], str(tmp_path), *words[1:], code=2).err
+        assert "tasks[0].name: is there twice" in said
+
+
+def test_a_language_is_a_code(tmp_path: Path) -> None:
+    job = {"key": "a", "titleLocal": {"eng": "A", "english": "A", "e.n": "A"}, "tasks": []}
+    told = {one.path: one.message for one in findings(json.dumps(job).encode())}
+    assert told["titleLocal.english"] == "A language is three letters of ISO 639: `eng`, `fra`, `deu`"
+    assert told.keys() == {"titleLocal.english", 'titleLocal["e.n"]', "tasks"}

@@ -132,7 +132,12 @@ def test_what_is_sent() -> None:
     )
     assert sent(calls.create_pipeline("p", slots=2))[2] == {"title": "p", "slots": 2}
     assert sent(calls.update_pipeline("x", "p"))[:2] == ("PUT", "/pipelines/x")
-    assert sent(calls.create_api_key("ci"))[2] == {"title": "ci"}
+    assert sent(calls.create_api_key("ci", role="worker"))[2] == {
+        "title": "ci",
+        "role": "worker",
+        "expiresAt": None,
+        "rateLimit": None,
+    }
     assert calls.revoke_api_key("x").method == "DELETE"
 
 

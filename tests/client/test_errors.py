@@ -51,6 +51,15 @@ def test_each_status_has_its_class(status: int, kind: type[ApiError], code: str)
     assert caught.code == code
 
 
+def test_an_error_has_the_name_of_its_request_and_says_it_where_the_server_failed() -> None:
+    assert error(404, x_request_id="3f-1").request_id == "3f-1"
+    assert "3f-1" not in str(error(404, x_request_id="3f-1"))
+    assert str(error(503, {"message": "later"}, x_request_id="3f-1")) == (
+        "later [GET /v1/data_factory/tasks/x: 503 unavailable, request 3f-1]"
+    )
+    assert error(502).request_id is None
+
+
 def test_an_answer_that_is_no_problem_says_what_was_said_and_by_whom() -> None:
     caught = error(502, b"<html>\n <h1>Bad Gateway</h1>" + b"x" * 10_000)
     assert "http://host answered 502" in caught.message

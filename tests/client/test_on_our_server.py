@@ -123,6 +123,14 @@ def test_a_launch_is_made_once_for_its_key(api: Client, job: Job) -> None:
     assert caught.value.code == "idempotency_key_reused"
 
 
+def test_a_launch_can_wait_for_the_end(api: Client) -> None:
+    end = {"terminationStatus": "COMPLETED", "outputParameters": {"n": "${workflow.input.n}"}}
+    stop = {"name": "stop", "taskReferenceName": "stop", "type": "TERMINATE", "inputParameters": end}
+    job = api.jobs.create({"key": "at-once", "pipelineId": api.pipelines.create("at once").id, "tasks": [stop]})
+    ended = api.job_executions.launch(job.id, {"n": 1}, wait=20)
+    assert (ended.status, ended.output) == ("COMPLETED", {"n": 1})
+
+
 def test_cancel(api: Client, job: Job) -> None:
     launched = api.job_executions.launch(job.id)
     assert api.job_executions.cancel(launched.id, reason="enough").status == "TERMINATED"

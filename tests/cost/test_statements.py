@@ -234,6 +234,26 @@ def test_what_runs_in_its_pipeline_does_not_make_a_job_dearer(shop: Workshop) ->
     assert after.work <= before.work + 1_000, "indexes are deeper, and that is all"
 
 
+# -- files of another account
+
+
+def test_only_an_end_whose_output_gives_another_account_a_file_costs_one_more_statement(shop: Workshop) -> None:
+    url = "/v1/data_factory/files/" + "0f" * 32 + "/content"
+    work = shop.task()
+    job = shop.job(step("first", work), pipeline=shop.pipeline(slots=100))
+
+    def end(output: dict[str, str], launched_by: str) -> int:
+        run = shop.do(shop.launch(job))
+        (held,) = shop.do(shop.claim(work))
+        shop.store._connection.execute("UPDATE job_executions SET account_id = ? WHERE id = ?", (launched_by, run.id))
+        return Meter(shop).of(lambda: shop.do(shop.report(held, output=output))).statements
+
+    end({}, shop.account_id)  # the job is compiled, which is done once
+    plain = end({}, shop.account_id)
+    assert end({"url": url}, shop.account_id) == plain == end({}, "f" * 24)
+    assert end({"url": url}, "f" * 24) == plain + 1
+
+
 # -- an idle house
 
 

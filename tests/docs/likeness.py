@@ -1,7 +1,8 @@
 """Whether a program says what the page shows: the same, but for what differs each time.
 
 An id, a time or a duration on the page stands for any, and the same id for the same one wherever it comes again, in
-commands too. `…` stands for anything within a line; a line that is nothing else, for any number of lines.
+commands too. `…` stands for anything within a line; a line that is nothing else, for any number of lines. Two spaces or
+more within a line are the gap between two columns, which are as wide as what stands in them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ _VARIES: Final = re.compile(
     r"|(?P<clock>\b\d\d:\d\d:\d\d\b)"
     r"|(?P<took>\b\d+(?:\.\d+)? (?:ms|s)\b)"
     r"|(?P<lines>^[ ]*…\n)"
-    r"|(?P<gap>…)",
+    r"|(?P<gap>…)"
+    r"|(?P<columns>(?<=\S)  +(?=\S))",
     re.MULTILINE,
 )
 
@@ -30,6 +32,7 @@ _ANY: Final = {
     "took": r"\d+(?:\.\d+)? (?:ms|s)",
     "lines": r"(?:.*\n)*?",
     "gap": r".*?",
+    "columns": r"  +",
 }
 
 

@@ -10,6 +10,7 @@ from data_factory.api import bodies, call
 from data_factory.cli.server import MIN_KEY_LENGTH
 from data_factory.cli.serving import GRACE_S
 from data_factory.engine import interpolation, paths
+from data_factory.model import errors
 from data_factory.model.requests import ClaimRequest
 from data_factory.service import batch, sparing
 from data_factory.store.postgresql import peers
@@ -37,7 +38,7 @@ NUMBERS = [
         (call.MAX_BODY_BYTES, bodies.MAX_DEPTH),
         (10 << 20, 200),
     ),
-    ("reference/api.md", "up to a hundred things", bodies.MAX_ERRORS, 100),
+    ("reference/api.md", "up to a hundred things", errors.MAX_ERRORS, 100),
     ("reference/api.md", "of a body of more than 256 KiB, the first", bodies.MAX_EXPLAINED_BYTES, 256 << 10),
     ("reference/api.md", "It reaches the first 10,000 items", call.MAX_OFFSET, 10_000),
     ("reference/api.md", "For 24 hours a repeat", batch.IDEMPOTENCY_MS, 24 * 3600 * 1000),

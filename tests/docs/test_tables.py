@@ -11,17 +11,22 @@ from typing import Any, get_args
 import msgspec
 import pytest
 import typer
+import xmlschema
 from msgspec import NODEFAULT, UNSET
 
 from data_factory.api.application import RESOURCES
 from data_factory.api.problems import STATUS_OF
+from data_factory.api.reports import schema as schema_of_reports
 from data_factory.api.routing import PREFIX, Endpoint
 from data_factory.cli.app import app
 from data_factory.client import ApiError, Client
 from data_factory.client.verbs import Blocking
 from data_factory.engine.expressions import compile_template
-from data_factory.model import definitions, requests, resources
-from data_factory.model.status import ReasonCode, UserInputType
+from data_factory.model import criteria, definitions, requests, resources
+from data_factory.model.actors import ORIGINS
+from data_factory.model.events import KINDS as EVENTS
+from data_factory.model.status import EventKind, ReasonCode, UserInputType
+from data_factory.service.timeline import KINDS
 from data_factory.worker import endings
 from data_factory.worker.context import TaskContext
 from data_factory.worker.endings import Ending
@@ -36,6 +41,7 @@ JOB = read_page(ROOT / "docs/reference/job.md")
 EXPRESSIONS = read_page(ROOT / "docs/reference/expressions.md")
 SETTINGS = read_page(ROOT / "docs/reference/settings.md")
 PYTHON = read_page(ROOT / "docs/reference/python.md")
+TIMELINE = read_page(ROOT / "docs/reference/timeline.md")
 
 
 def code(cell: str) -> list[str]:
@@ -62,13 +68,20 @@ def fields(kind: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("page", "name"),
     [
-        *((API, name) for name in "Pipeline ApiKey Verdict".split()),
+        *((API, name) for name in "Pipeline ApiKey Account JobShare SharedJob Verdict".split()),
         *((API, name) for name in "JobExecution JobVersion Schedule Difference TaskExecution Reason Log File".split()),
         *(
             (API, name)
             for name in "LaunchRequest LogRequest CancelRequest ClaimRequest ReportRequest ReportBody".split()
         ),
-        *((API, name) for name in "TaskExecutionPatch PipelineDefinition KeyRequest".split()),
+        *((API, name) for name in "TaskExecutionPatch PipelineDefinition KeyRequest Project ProjectDefinition".split()),
+        (API, "ProjectPatch"),
+        (API, "RerunRequest"),
+        (API, "Criterion"),
+        *((API, name) for name in "PauseRequest SkipRequest".split()),
+        *((API, name) for name in "AccountRequest ShareRequest".split()),
+        (API, "BulkRequest"),
+        (API, "PurgeRequest"),
         (TASK, "TaskDefinition"),
         (JOB, "JobBody"),
         (JOB, "JobTaskBody"),
@@ -79,7 +92,8 @@ def fields(kind: Any) -> dict[str, Any]:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_struct_has_these_fields(page: Page, name: str) -> None:
-    kind = next(getattr(module, name) for module in (resources, requests, definitions) if hasattr(module, name))
+    modules = (resources, requests, definitions, criteria)
+    kind = next(getattr(module, name) for module in modules if hasattr(module, name))
     table = page.tables[name]
     documented, known = named(table), fields(kind)
     assert documented.keys() == known.keys()
@@ -181,7 +195,7 @@ def default_of(default: Any) -> str:
 
 
 def test_the_context_of_a_task_has_these_members() -> None:
-    inside = {"cancellation", "notes", "secrets", "make_workdir", "current"}
+    inside = {"cancellation", "pausing", "notes", "secrets", "make_workdir", "current"}
     members = {one for one in {*TaskContext.__dataclass_fields__, *vars(TaskContext)} if not one.startswith("_")}
     assert {name.partition("(")[0] for name in named(PYTHON.tables["TaskContext"])} == members - inside
 
@@ -224,3 +238,41 @@ def test_a_client_raises_these_errors() -> None:
 def test_the_house_has_these_rooms() -> None:
     rooms = {f"{path.name}/" for path in (ROOT / "src/data_factory").iterdir() if (path / "__init__.py").exists()}
     assert named(README.tables["rooms"]).keys() == rooms
+
+
+# -- the report
+
+
+def test_the_schema_of_reports_is_the_one_that_is_served() -> None:
+    assert (ROOT / "docs/reference/report.xsd").read_bytes() == schema_of_reports()
+
+
+def test_the_example_of_a_report_is_as_the_schema_says() -> None:
+    page = read_page(ROOT / "docs/reference/report.md")
+    [example] = [step.text for step in page.steps if isinstance(step, Block) and step.language == "xml"]
+    xmlschema.XMLSchema(schema_of_reports().decode()).validate(example)
+
+
+# -- the timeline
+
+
+def test_every_kind_of_the_timeline_is_there_and_says_what_the_code_says() -> None:
+    assert {kind: row[1] for kind, row in named(TIMELINE.tables["kinds"]).items()} == KINDS
+
+
+def test_every_event_is_there_and_is_told() -> None:
+    assert named(TIMELINE.tables["events"]).keys() == {kind for kind in EVENTS if kind in KINDS}
+
+
+def test_every_event_that_a_follower_is_told_is_there() -> None:
+    page = read_page(ROOT / "docs/how-to/follow-events.md")
+    assert named(page.tables["events"]).keys() == set(get_args(EventKind))
+
+
+def test_all_that_people_do_is_there() -> None:
+    done = EVENTS.keys() - {"task_execution.handed_back", "webhook.given_up"}
+    assert named(TIMELINE.tables["audited"]).keys() == done
+
+
+def test_every_origin_is_there() -> None:
+    assert named(TIMELINE.tables["origins"]).keys() == set(ORIGINS)

@@ -223,7 +223,7 @@ def test_an_address_belongs_to_one_server_however_many_processes_it_has(server: 
 
 @pytest.mark.parametrize(
     ("number", "said"),
-    [("2", "needs a PostgreSQL database"), ("0", "greater than or equal to 1"), ("two", "a valid integer")],
+    [("2", "needs a PostgreSQL database"), ("0", "not in the range x>=1"), ("two", "not a valid int")],
 )
 def test_how_many_cannot_be(tmp_path: Path, number: str, said: str) -> None:
     code, words = failed(Server(tmp_path / "data"), "--processes", number)

@@ -8,8 +8,9 @@ import msgspec
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from data_factory.model.errors import DataFactoryError
 from data_factory.model.status import ReportStatus
-from data_factory.service.commands import Cancel, Claim, Command, FireTimers, Resize
+from data_factory.service.commands import Again, Cancel, Claim, Command, FireTimers, Hold, HoldPipeline, Resize, Skip
 from tests.properties.plan import INPUTS, OUTPUTS
 from tests.properties.world import World
 
@@ -21,10 +22,58 @@ class LaunchOrder(msgspec.Struct, frozen=True):
     job: int
     input: int
     key: str | None
+    priority: int = 0
+    after_ms: int = 0
+
+    def start_at(self, world: World) -> int | None:
+        return world.now + self.after_ms if self.after_ms else None
 
     def command(self, world: World) -> Command:
         job = world.jobs[self.job % len(world.jobs)]
-        return world.shop.launch(job, INPUTS[self.input], self.key)
+        launch = world.shop.launch(job, INPUTS[self.input], self.key)
+        return replace(launch, priority=self.priority, start_at=self.start_at(world))
+
+
+class RerunOrder(msgspec.Struct, frozen=True):
+    """Run a job execution again, whatever has become of it."""
+
+    last_but: int
+
+    def command(self, world: World) -> Command | None:
+        runs = list(world.reference.runs.values())
+        if not runs:
+            return None
+        run = runs[-1 - self.last_but % len(runs)]
+        (job,) = (job for job, plan in zip(world.jobs, world.reference.plan.jobs, strict=True) if plan is run.plan)
+        again = Again(of_id=run.id, kind="RERUN")
+        return replace(world.shop.launch(job, run.input), origin="RERUN", version=job.version, again=again)
+
+
+class RetryOrder(msgspec.Struct, frozen=True):
+    """Go on where a job execution failed; one that has not is refused before there is anything to command."""
+
+    last_but: int
+    of: Literal["what failed", "all"] = "what failed"
+
+    def command(self, world: World) -> Command | None:
+        runs = list(world.reference.runs.values())
+        if self.of == "what failed":
+            runs = [run for run in runs if world.reference.refuses_retry(run.id) is None] or runs
+            runs.sort(key=lambda run: len(world.reference.done_of(run)))
+        if not runs:
+            return None
+        run = runs[-1 - self.last_but % len(runs)]
+        refused = world.reference.refuses_retry(run.id)
+        try:
+            found = world.shop.run(world.shop.platform.reruns.plan_retry(world.shop.account_id, run.id, "same"))
+        except DataFactoryError as error:
+            assert type(error).__name__ == refused
+            return None
+        assert refused is None
+        assert [row.path for row in found.plan.reused] == [f"t{one.step}" for one in world.reference.done_of(run)]
+        (job,) = (job for job, plan in zip(world.jobs, world.reference.plan.jobs, strict=True) if plan is run.plan)
+        again = Again(of_id=run.id, kind="RETRY", plan=found.plan)
+        return replace(world.shop.launch(job, run.input), origin="RETRY", version=found.version, again=again)
 
 
 class ClaimOrder(msgspec.Struct, frozen=True):
@@ -69,6 +118,38 @@ class CancelOrder(msgspec.Struct, frozen=True):
         return Cancel(world.shop.account_id, launched[-1 - self.last_but % len(launched)])
 
 
+class HoldOrder(msgspec.Struct, frozen=True):
+    last_but: int
+    on: bool
+
+    def command(self, world: World) -> Command | None:
+        launched = list(world.reference.runs)
+        if not launched:
+            return None
+        return Hold(world.shop.account_id, launched[-1 - self.last_but % len(launched)], self.on)
+
+
+class HoldPipelineOrder(msgspec.Struct, frozen=True):
+    pipeline: int
+    on: bool
+
+    def command(self, world: World) -> Command:
+        return HoldPipeline(world.shop.account_id, world.pipelines[self.pipeline % len(world.pipelines)].id, self.on)
+
+
+class SkipOrder(msgspec.Struct, frozen=True):
+    last_but: int
+    output: int
+
+    def command(self, world: World) -> Command | None:
+        known = list(world.reference.by_id)
+        if not known:
+            return None
+        output = OUTPUTS[self.output]
+        given = None if output is None else msgspec.json.encode(output).decode()
+        return Skip(world.shop.account_id, known[-1 - self.last_but % len(known)], given)
+
+
 class ResizeOrder(msgspec.Struct, frozen=True):
     pipeline: int
     slots: int
@@ -88,7 +169,7 @@ class FireOrder(msgspec.Struct, frozen=True):
 class StrangersOrder(msgspec.Struct, frozen=True):
     """Another account wants something of ours: it is told that there is no such thing."""
 
-    order: LaunchOrder | ClaimOrder | ReportOrder | CancelOrder
+    order: LaunchOrder | ClaimOrder | ReportOrder | CancelOrder | HoldOrder | HoldPipelineOrder | SkipOrder
 
     def command(self, world: World) -> Command | None:
         command = self.order.command(world)
@@ -97,14 +178,34 @@ class StrangersOrder(msgspec.Struct, frozen=True):
         return replace(command, account_id=STRANGER)
 
 
-Order = LaunchOrder | ClaimOrder | ReportOrder | CancelOrder | ResizeOrder | FireOrder | StrangersOrder
+Order = (
+    LaunchOrder
+    | RerunOrder
+    | RetryOrder
+    | ClaimOrder
+    | ReportOrder
+    | CancelOrder
+    | HoldOrder
+    | HoldPipelineOrder
+    | SkipOrder
+    | ResizeOrder
+    | FireOrder
+    | StrangersOrder
+)
 
 REPORTS: list[Any] = ["COMPLETED", "COMPLETED", "FAILED", "FAILED", "FAILED_WITH_TERMINAL_ERROR"]
 REPORTS += ["IN_PROGRESS", "SCHEDULED", "SCHEDULED"]
 
 launches = st.builds(
-    LaunchOrder, st.integers(0, 2), st.integers(0, len(INPUTS) - 1), st.sampled_from([None, None, None, "k1", "k2"])
+    LaunchOrder,
+    st.integers(0, 2),
+    st.integers(0, len(INPUTS) - 1),
+    st.sampled_from([None, None, None, "k1", "k2"]),
+    st.sampled_from([0, 0, 0, -1, 1, 5]),
+    st.sampled_from([0, 0, 0, 0, 1_000, 30_000]),
 )
+reruns = st.builds(RerunOrder, st.integers(0, 7))
+retries = st.builds(RetryOrder, st.sampled_from([0, 0, 0, 1, 2, 5]), st.sampled_from(["what failed"] * 4 + ["all"]))
 claims = st.builds(
     ClaimOrder,
     st.just((0, 1, 2)) | st.lists(st.integers(0, 2), min_size=1, max_size=3).map(tuple),
@@ -121,14 +222,17 @@ reports = st.builds(
     st.sampled_from(["own", "own", "own", "none", "another's"]),
 )
 cancels = st.builds(CancelOrder, st.integers(0, 7))
+holds = st.builds(HoldOrder, st.integers(0, 7), st.booleans())
+pipeline_holds = st.builds(HoldPipelineOrder, st.integers(0, 2), st.sampled_from([True, False, False]))
+skips = st.builds(SkipOrder, st.integers(0, 5), st.integers(0, len(OUTPUTS) - 1))
 resizes = st.builds(ResizeOrder, st.integers(0, 2), st.integers(1, 5))
 fires = st.just(FireOrder())
-strangers = st.builds(StrangersOrder, launches | claims | reports | cancels)
+strangers = st.builds(StrangersOrder, launches | claims | reports | cancels | holds | pipeline_holds | skips)
 
 
 def orders() -> st.SearchStrategy[list[Order]]:
     """The commands of one batch."""
     kinds: list[st.SearchStrategy[Any]] = [launches] * 4 + [claims] * 5 + [reports] * 8
-    kinds += [cancels, resizes, fires, strangers]
+    kinds += [holds] * 2 + [pipeline_holds, skips, cancels, reruns, retries, resizes, fires, strangers]
     each = st.sampled_from(kinds).flatmap(lambda kind: kind)
     return st.sampled_from([1, 2, 4, 8]).flatmap(lambda size: st.lists(each, min_size=size, max_size=size))

@@ -14,7 +14,7 @@ from data_factory.model.definitions import TaskDefinition
 from tests.properties.plan import JobPlan, Plan, Reads
 
 LIVE = ("SCHEDULED", "IN_PROGRESS")
-PASSED = ("COMPLETED", "COMPLETED_WITH_ERRORS")
+PASSED = ("COMPLETED", "COMPLETED_WITH_ERRORS", "SKIPPED")
 FAILING = ("FAILED", "FAILED_WITH_TERMINAL_ERROR")
 
 
@@ -38,6 +38,7 @@ class Attempt:
     lease_expires_at: int | None = None
     timeout_at: int | None = None
     age: int = -1
+    held: bool = False
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -49,15 +50,18 @@ class Attempt:
 
     @property
     def is_claimable(self) -> bool:
-        return self.status == "SCHEDULED" and self.available_at is None
+        return self.status == "SCHEDULED" and self.available_at is None and not self.held
 
     @property
     def timer_at(self) -> int | None:
+        if self.held and self.status == "SCHEDULED":
+            return None
         times = (self.available_at, self.poll_timeout_at, self.lease_expires_at, self.timeout_at)
         return min((time for time in times if time is not None), default=None)
 
     def end(self, status: str) -> None:
         self.status = status
+        self.held = False
         self.available_at = self.poll_timeout_at = self.lease_expires_at = self.timeout_at = None
 
 
@@ -75,6 +79,12 @@ class Run:
     ended_at: int | None = None
     deadline_at: int | None = None
     attempts: list[Attempt] = field(default_factory=list)
+    priority: int = 0
+    paused_at: int | None = None
+
+    @property
+    def timer_at(self) -> int | None:
+        return self.deadline_at if self.paused_at is None else None
 
     @property
     def live(self) -> Attempt | None:
@@ -88,6 +98,7 @@ class Reference:
         self.plan = plan
         self.now = now
         self.slots = list(plan.slots)
+        self.closed = [False for _ in plan.slots]
         self.runs: dict[str, Run] = {}
         self.keys: dict[str, tuple[Any, str]] = {}
         self.by_id: dict[str, Attempt] = {}
@@ -111,20 +122,53 @@ class Reference:
         return self.plan.tasks[attempt.run.plan.steps[attempt.step].task]
 
     def next_timer(self) -> int | None:
-        times = [attempt.timer_at for attempt in self.attempts()] + [run.deadline_at for run in self.runs.values()]
+        times = [attempt.timer_at for attempt in self.attempts()] + [run.timer_at for run in self.runs.values()]
         return min((time for time in times if time is not None), default=None)
 
     # -- commands: each gives the name of the error that it should be refused with, or None
 
-    def launch(self, id: str, job: int, input: dict[str, Any], key: str | None) -> tuple[str | None, str]:
+    def launch(
+        self, id: str, job: int, input: dict[str, Any], key: str | None, priority: int = 0, start_at: int | None = None
+    ) -> tuple[str | None, str]:
         """The error, and the id of the execution that is given."""
         if key is not None and key in self.keys:
             asked, earlier = self.keys[key]
             return (None if asked == (job, input) else "IdempotencyKeyReused"), earlier
-        self.runs[id] = Run(id, self.plan.jobs[job], input)
+        self.runs[id] = Run(id, self.plan.jobs[job], input, priority=priority, deadline_at=start_at)
         if key is not None:
             self.keys[key] = ((job, input), id)
         return None, id
+
+    def rerun(self, id: str, of_id: str) -> None:
+        """The same job with the same input, and nothing else of it."""
+        source = self.runs[of_id]
+        self.runs[id] = Run(id, source.plan, source.input)
+
+    def refuses_retry(self, id: str) -> str | None:
+        run = self.runs[id]
+        if run.status in ("PENDING", "RUNNING"):
+            return "JobExecutionNotEnded"
+        return "NothingToRetry" if run.status == "COMPLETED" else None
+
+    def done_of(self, run: Run) -> list[Attempt]:
+        """The attempts that have brought a run as far as it came."""
+        return [attempt for attempt in run.attempts if attempt.status in PASSED]
+
+    def retry(self, id: str, of_id: str) -> None:
+        """The same, with what was done of it taken over."""
+        source = self.runs[of_id]
+        self.runs[id] = run = Run(id, source.plan, source.input)
+        for one in self.done_of(source):
+            taken = Attempt(run, one.step, one.number, one.input)
+            taken.status, taken.output, taken.failure, taken.warning = one.status, one.output, one.failure, one.warning
+            run.attempts.append(taken)
+
+    def delete(self, id: str) -> str | None:
+        if self.runs[id].status in ("PENDING", "RUNNING"):
+            return "JobExecutionNotEnded"
+        del self.runs[id]
+        self.keys = {key: kept for key, kept in self.keys.items() if kept[1] != id}
+        return None
 
     def cancel(self, id: str) -> str | None:
         run = self.runs[id]
@@ -132,11 +176,55 @@ class Reference:
             self._stop(run, "TERMINATED", "canceled")
         return None if run.status == "TERMINATED" else "JobExecutionEnded"
 
+    def hold(self, id: str, on: bool) -> str | None:
+        run = self.runs[id]
+        if run.status not in ("PENDING", "RUNNING"):
+            return "JobExecutionEnded"
+        if on == (run.paused_at is not None):
+            return None
+        if on:
+            run.paused_at = self.now
+            self._hold(run)
+            return None
+        if run.status == "RUNNING" and run.deadline_at is not None and run.paused_at is not None:
+            run.deadline_at += self.now - run.paused_at
+        run.paused_at = None
+        if (live := run.live) is not None and live.held:
+            live.held = False
+            if live.status == "SCHEDULED" and live.available_at is None:
+                self._make_ready(live)
+        return None
+
+    def _hold(self, run: Run) -> None:
+        """What waits, of a run that is paused, is not handed out, and nothing of it comes due."""
+        if run.paused_at is not None and (live := run.live) is not None:
+            live.held = True
+            if live.status == "SCHEDULED":
+                live.poll_timeout_at = None
+
+    def skip(self, attempt: Attempt, output: dict[str, Any] | None) -> str | None:
+        if attempt.run.id not in self.runs:
+            return "NotFound"
+        if attempt.status == "SKIPPED" and output in (None, attempt.output):
+            return None
+        if attempt.status == "IN_PROGRESS":
+            return "NotSkippable"
+        if attempt.status != "SCHEDULED":
+            return "TaskExecutionEnded"
+        attempt.end("SKIPPED")
+        attempt.output = output or {}
+        self._go_on(attempt)
+        self._hold(attempt.run)
+        return None
+
     def report(self, attempt: Attempt, status: str, output: dict[str, Any] | None, lease: str | None) -> str | None:
+        if attempt.run.id not in self.runs:
+            return "NotFound"
         if attempt.status == "IN_PROGRESS":
             if lease not in (None, attempt.lease):
                 return "LeaseLost"
             self._take(attempt, status, output)
+            self._hold(attempt.run)
             return None
         if attempt.status == "SCHEDULED":
             return None if status == "SCHEDULED" else "NotClaimed" if lease is None else "LeaseLost"
@@ -169,17 +257,20 @@ class Reference:
 
     def _due_at(self, one: Attempt | Run) -> tuple[int, int] | None:
         """When it came due; of two at the same time, the task comes before the job."""
-        at, rank = (one.deadline_at, 1) if isinstance(one, Run) else (one.timer_at, 0)
+        at, rank = (one.timer_at, 1) if isinstance(one, Run) else (one.timer_at, 0)
         return (at, rank) if at is not None and at <= self.now else None
 
     def fire(self, due: list[Attempt | Run]) -> None:
         """Do what is due, in the order in which it came due."""
         while times := [(at, number) for number, one in enumerate(due) if (at := self._due_at(one)) is not None]:
             first = due[min(times)[1]]
-            if isinstance(first, Run):
+            if isinstance(first, Run) and first.status == "PENDING":
+                first.deadline_at = None
+            elif isinstance(first, Run):
                 self._stop(first, "TIMEDOUT", "job_timeout")
             else:
                 self._expire(first)
+                self._hold(first.run)
 
     def _expire(self, attempt: Attempt) -> None:
         at = attempt.timer_at
@@ -212,11 +303,15 @@ class Reference:
         for pipeline, slots in enumerate(self.slots):
             mine = [run for run in self.runs.values() if run.plan.pipeline == pipeline]
             free = slots - sum(run.status == "RUNNING" for run in mine)
-            for run in [run for run in mine if run.status == "PENDING"][: max(free, 0)]:
+            waiting = [
+                run for run in mine if run.status == "PENDING" and run.paused_at is None and run.deadline_at is None
+            ]
+            waiting = [] if self.closed[pipeline] else sorted(waiting, key=lambda run: -run.priority)
+            for run in waiting[: max(free, 0)]:
                 run.status = "RUNNING"
                 run.started_at = self.now
                 run.deadline_at = self.now + run.plan.timeout_seconds * 1000 if run.plan.timeout_seconds else None
-                self._schedule(run, 0)
+                self._schedule(run, len(self.done_of(run)))
 
     def claimable(self, tasks: Iterable[int]) -> Attempt | None:
         """The oldest that a claim of these tasks may be given now."""
@@ -303,12 +398,13 @@ class Reference:
 
     def _end(self, run: Run, status: str, last: Attempt) -> None:
         run.output = last.output if run.plan.output is None else self._values(run, run.plan.output)
-        run.status, run.ended_at, run.deadline_at = status, self.now, None
+        run.status, run.ended_at, run.deadline_at, run.paused_at = status, self.now, None, None
 
     def _stop(self, run: Run, status: str, failure: str) -> None:
         if run.live is not None:
             run.live.end("CANCELED")
         run.status, run.failure, run.ended_at, run.deadline_at = status, failure, self.now, None
+        run.paused_at = None
 
     def _values(self, run: Run, reads: Reads) -> dict[str, Any]:
         latest = {f"t{attempt.step}": attempt for attempt in run.attempts}

@@ -1,7 +1,10 @@
 """Grouping is invisible: the same commands, all in one transaction or each in its own, come to the same.
 
 In one batch, changes of pipelines come first, slots are filled once at the end, and claims come last; so that is the
-order in which the commands are given one by one. What a cancel ended may have been started for a moment, or not.
+order in which the commands are given one by one, with what is paused before all else, or it would be given a slot that
+in one batch is only given at the end, and what goes on again after the slots are as many as they will be. What a cancel
+ended may have been started for a moment, or not.
+Nothing has a priority here: of what comes together the highest starts, and one by one what comes first.
 """
 
 from __future__ import annotations
@@ -14,9 +17,10 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from data_factory.model.ids import IdMaker
-from data_factory.service.commands import Claim, Command, Resize
+from data_factory.service.commands import Claim, Command, Hold, HoldPipeline, Resize
 from tests.properties.orders import ClaimOrder, LaunchOrder, Order, ResizeOrder, claims, launches, orders
 from tests.properties.plan import Plan, plans
 from tests.properties.test_everything import carry_out, resolved
@@ -44,14 +48,20 @@ def test_one_by_one_or_all_in_one_is_the_same(
     try:
         steps: list[tuple[Sequence[Order], int]] = [(first, 0), (held, 0), *before]
         for some, ms in steps:
-            carry_out(world, resolved(world, [*some]))
+            carry_out(world, resolved(world, alike(some)))
             world.wait(ms)
-        commands = [command for _, command in resolved(world, comparable(world, batch))]
+        commands = [command for _, command in resolved(world, comparable(world, alike(batch)))]
+        commands.sort(key=_pauses_first)
         together = outcome(world, [commands])
         apart = outcome(world, [[command] for command in sorted(commands, key=_rank)])
         assert together == apart
     finally:
         world.close()
+
+
+def alike(some: Sequence[Order]) -> list[Order]:
+    """All launches with the same priority."""
+    return [replace(order, priority=0) if isinstance(order, LaunchOrder) else order for order in some]
 
 
 def comparable(world: World, batch: list[Order]) -> list[Order]:
@@ -62,8 +72,14 @@ def comparable(world: World, batch: list[Order]) -> list[Order]:
     return [ClaimOrder((0, 1, 2), 1_000, 60, None) if isinstance(order, ClaimOrder) else order for order in kept]
 
 
+def _pauses_first(command: Command) -> int:
+    return (0 if command.on else 1) if isinstance(command, Hold | HoldPipeline) else 2
+
+
 def _rank(command: Command) -> int:
-    return 0 if isinstance(command, Resize) else 2 if isinstance(command, Claim) else 1
+    if isinstance(command, Hold | HoldPipeline):
+        return 0 if command.on else 2
+    return 1 if isinstance(command, Resize) else 4 if isinstance(command, Claim) else 3
 
 
 def outcome(world: World, batches: list[list[Command]]) -> Any:

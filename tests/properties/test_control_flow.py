@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from unittest.mock import ANY
 
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.json import decode
 
-from data_factory.engine.graph import reference_of
 from data_factory.model.records import TaskExecutionRecord, TaskRecord
 from data_factory.service.commands import FireTimers
 from data_factory.service.graphs import Graphs
@@ -39,16 +39,43 @@ SWITCHES: list[dict[str, Any]] = [
 ]
 
 
+OTHER: dict[str, Any] = {
+    "name": "end",
+    "taskReferenceName": "end",
+    "type": "TERMINATE",
+    "inputParameters": {"terminationStatus": "COMPLETED"},
+}
+"""The only task of the job that others launch."""
+
+ONLY: dict[str, Any] = {"name": "${account}/work", "taskReferenceName": "only"}
+"""The only task of the job that runs inside others: it is given what that job is."""
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> Tree:
-    """The tasks of a job: some work, ways, loops and ends, in one another."""
+    """The tasks of a job: some work, ways, loops, ends, jobs inside and launches of others, in one another."""
     tree, _ = _sequence(draw, (f"t{number}" for number in range(1_000)), [], depth=0)
     return tree
 
 
 def _sequence(draw: st.DrawFn, names: Iterator[str], before: list[str], depth: int) -> tuple[Tree, list[str]]:
     """Tasks that run one after the other, and the names that may be read after them."""
-    kinds = ["work", "work", "work", "switch", "switch", "loop", "fork", "fork", "human", "set", "terminate"]
+    kinds = [
+        "work",
+        "work",
+        "work",
+        "switch",
+        "switch",
+        "loop",
+        "fork",
+        "fork",
+        "dynamic",
+        "human",
+        "set",
+        "start",
+        "sub",
+        "terminate",
+    ]
     kinds = kinds if depth < 2 else ["work", "work", "human"]
     tree: Tree = []
     for _ in range(draw(st.integers(1, 3))):
@@ -63,11 +90,17 @@ def _sequence(draw: st.DrawFn, names: Iterator[str], before: list[str], depth: i
             case "work":
                 task |= {"name": "${account}/work", "inputParameters": {"me": name, **reads}}
                 before = [*before, name]
+            case "sub":
+                task |= {"subWorkflowParam": {"name": "inner"}, "inputParameters": {"me": name, **reads}}
+                before = [*before, name]
             case "human":
                 task |= {"type": "HUMAN", "inputParameters": {"me": name, **reads}}
                 before = [*before, name]
             case "set":
                 task |= {"type": "SET_VARIABLE", "inputParameters": {"v": draw(sources)}, "optional": False}
+            case "start":
+                task |= {"type": "START_WORKFLOW"}
+                task["inputParameters"] = {"startWorkflow": {"name": "other", "input": {"v": draw(sources)}}}
             case "switch":
                 task |= {"inputParameters": {"v": draw(sources)}, **draw(st.sampled_from(SWITCHES))}
                 ways = {
@@ -90,6 +123,17 @@ def _sequence(draw: st.DrawFn, names: Iterator[str], before: list[str], depth: i
                 if draw(st.booleans()):
                     task["maxParallel"] = draw(st.integers(1, 2))
                 before = list(dict.fromkeys([*before, *(one for _, after in branches for one in after)]))
+                tree.append(task)
+                task = {"name": "join", "taskReferenceName": next(names), "type": "JOIN"}
+                task["optional"] = draw(st.sampled_from([False, False, True]))
+            case "dynamic":
+                inner = [next(names) for _ in range(draw(st.integers(0, 3)))]
+                given = {one: {"me": one, **({"a": draw(sources)} if draw(st.booleans()) else {})} for one in inner}
+                listed = [{"name": "work", "taskReferenceName": one} for one in inner]
+                task |= {"type": "FORK_JOIN_DYNAMIC", "inputParameters": {"tasks": listed, "given": given}}
+                task |= {"dynamicForkTasksParam": "tasks", "dynamicForkTasksInputParamName": "given"}
+                if draw(st.booleans()):
+                    task["maxParallel"] = draw(st.integers(1, 2))
                 tree.append(task)
                 task = {"name": "join", "taskReferenceName": next(names), "type": "JOIN"}
                 task["optional"] = draw(st.sampled_from([False, False, True]))
@@ -130,9 +174,11 @@ class Interpreter:
     """
 
     input: dict[str, Any]
+    work_id: str
     outputs: dict[str, Any] = field(default_factory=dict)
     waiting: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
+    launched: list[Any] = field(default_factory=list)
     last: Any = None
     gives: tuple[str, Any] | None = None
 
@@ -163,11 +209,23 @@ class Interpreter:
                 case "FORK_JOIN":
                     self.outputs[task["taskReferenceName"]] = {}
                     yield from self.fork(task, tree[place + 1])
+                case "FORK_JOIN_DYNAMIC":
+                    given = self.value(task["inputParameters"])
+                    listed = [
+                        [{"taskReferenceName": name, "inputParameters": given["given"][name], "optional": False}]
+                        for name in (one["taskReferenceName"] for one in given["tasks"])
+                    ]
+                    ids = {"work": self.work_id} if listed else {}
+                    self.outputs[task["taskReferenceName"]] = {"branches": len(listed), "tasks": ids}
+                    yield from self.fork({**task, "forkTasks": listed}, tree[place + 1])
                 case "JOIN":
                     self.last = self.outputs[task["taskReferenceName"]]
                 case "SET_VARIABLE":
                     self.variables |= self.value(task["inputParameters"])
                     self.last = self.outputs[task["taskReferenceName"]] = {}
+                case "START_WORKFLOW":
+                    self.launched.append(self.value(task["inputParameters"])["startWorkflow"]["input"])
+                    self.last = self.outputs[task["taskReferenceName"]] = {"workflowId": ANY}
                 case "TERMINATE":
                     given = self.value(task["inputParameters"])
                     raise Ended(given["terminationStatus"], given["outputParameters"])
@@ -179,9 +237,9 @@ class Interpreter:
         self.waiting[name] = self.value(task["inputParameters"])
         _, (status, v) = yield
         del self.waiting[name]
-        self.last = self.outputs[name] = {"v": v}
+        self.last = self.outputs[name] = {"v": v, **({"subWorkflowId": ANY} if "subWorkflowParam" in task else {})}
         if status == "FAILED" and not task["optional"]:
-            raise Failed({"v": v})
+            raise Failed(self.last)
 
     def fork(self, task: dict[str, Any], join: dict[str, Any]) -> Walk:
         try:
@@ -221,7 +279,7 @@ class Interpreter:
     def cancel(self, tree: Tree) -> None:
         for name in self.waiting.keys() & set(names_in(tree)):
             del self.waiting[name]
-            self.outputs[name] = {}
+            self.outputs[name] = {"subWorkflowId": ANY} if name in names_of_jobs(tree) else {}
 
     def way(self, task: dict[str, Any]) -> Tree:
         value = self.value(task["inputParameters"]["v"])
@@ -245,7 +303,7 @@ class Interpreter:
             for inside in names_in(task["loopOver"]):  # what does not run in an iteration has given nothing in it
                 self.outputs[inside] = None
             yield from self.sequence(task["loopOver"])
-            mine = {one: self.outputs[one] for one in names_in(task["loopOver"], but_in_loops=True)}
+            mine = {one: self.outputs[one] for one in names_in(task["loopOver"], but_in_loops=True, but_dynamic=True)}
             gave[str(iteration)] = {one: output for one, output in mine.items() if output is not None}
             if self.value(task["inputParameters"]["v"]) == 3:
                 break
@@ -276,30 +334,45 @@ def go_on(walks: dict[int, Walk], number: int, said: tuple[str, Verdict] | None)
         del walks[number]
 
 
-def names_in(tree: Tree, *, but_in_loops: bool = False) -> Iterator[str]:
-    """The names of these tasks and of those in them."""
+def names_in(tree: Tree, *, but_in_loops: bool = False, but_dynamic: bool = False) -> Iterator[str]:
+    """The names of these tasks and of those in them; those of dynamic forks are for nobody to read."""
     for task in tree:
         yield task["taskReferenceName"]
+        if task.get("type") == "FORK_JOIN_DYNAMIC" and not but_dynamic:
+            yield from (one["taskReferenceName"] for one in task["inputParameters"]["tasks"])
         over = [] if but_in_loops else task.get("loopOver", [])
         ways: Iterable[Tree] = (*task.get("decisionCases", {}).values(), *task.get("forkTasks", []))
         for inner in (*ways, task.get("defaultCase", []), over):
-            yield from names_in(inner, but_in_loops=but_in_loops)
+            yield from names_in(inner, but_in_loops=but_in_loops, but_dynamic=but_dynamic)
+
+
+def names_of_jobs(tree: Tree) -> set[str]:
+    """The names of the tasks that run another job, of these and those in them."""
+    found: set[str] = set()
+    for task in tree:
+        found |= {task["taskReferenceName"]} if "subWorkflowParam" in task else set()
+        ways: Iterable[Tree] = (*task.get("decisionCases", {}).values(), *task.get("forkTasks", []))
+        for inner in (*ways, task.get("defaultCase", []), task.get("loopOver", [])):
+            found |= names_of_jobs(inner)
+    return found
 
 
 # -- the platform
 
 
 def settle(shop: Workshop) -> None:
-    """Control flow goes on as far as it can."""
-    while any(not row.task_id and row.timer_at is not None for row in shop.task_executions()):
+    """Control flow goes on as far as it can, and what runs in what has ended is ended."""
+    while any(not row.task_id and row.timer_at is not None for row in shop.task_executions()) or any(
+        one.deadline_at is not None for one in shop.executions()
+    ):
         shop.do(FireTimers())
 
 
 def waiting_at(shop: Workshop, work: TaskRecord) -> dict[str, TaskExecutionRecord]:
-    """What workers have in their hands, once they have taken all there is, and what people are asked."""
+    """What workers have in their hands, once they have taken all there is, and what people are asked: by `me`."""
     shop.do(shop.claim(work, limit=1_000))
     active = [row for row in shop.task_executions() if row.ended_at is None]
-    return {reference_of(row.path): row for row in active if row.task_id or row.type == "HUMAN"}
+    return {decode(row.input)["me"]: row for row in active if row.task_id or row.type == "HUMAN"}
 
 
 verdicts = st.tuples(st.sampled_from(["COMPLETED", "COMPLETED", "COMPLETED", "FAILED"]), st.integers(0, 3))
@@ -315,12 +388,14 @@ verdicts = st.tuples(st.sampled_from(["COMPLETED", "COMPLETED", "COMPLETED", "FA
 def test_a_job_runs_as_one_would_by_hand(
     tree: Tree, input: dict[str, Any], reads: list[int] | None, said: list[tuple[int, Verdict]], forgets: bool
 ) -> None:
-    names = list(names_in(tree))
+    names = list(names_in(tree, but_dynamic=True))
     output = None if reads is None else {f"o{one}": "${%s.output.v}" % names[one % len(names)] for one in reads}
-    by_hand = Interpreter(input)
-    walks = {0: by_hand.run(tree, output)}
     with workshop() as shop:
         work = shop.task("work")
+        shop.job(OTHER, key="other")
+        shop.job(ONLY, key="inner")
+        by_hand = Interpreter(input, work.id)
+        walks = {0: by_hand.run(tree, output)}
         shop.do(shop.launch(shop.job(*tree, outputParameters=output), input))
         settle(shop)
         go_on(walks, 0, None)
@@ -334,6 +409,10 @@ def test_a_job_runs_as_one_would_by_hand(
             shop.do(shop.report(held[name], status, {"v": v}))
             settle(shop)
             go_on(walks, 0, (name, (status, v)))
-        (execution,) = shop.executions()
+        execution, *others = shop.executions()
+        launched = [one for one in others if one.parent is None]
+        assert [decode(one.input) for one in launched] == by_hand.launched
+        assert all(one.status == "COMPLETED" for one in launched)
+        assert all(one.ended_at is not None for one in others)
         assert (execution.status, decode(execution.output)) == by_hand.gives
         assert all(row.ended_at is not None and row.timer_at is None for row in shop.task_executions())

@@ -14,18 +14,24 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from data_factory.service.batch import Done
-from data_factory.service.commands import Claim, FireTimers, Launch
+from data_factory.service.commands import Claim, FireTimers, Hold, Launch
 from tests.properties.orders import (
     CancelOrder,
     ClaimOrder,
     FireOrder,
+    HoldOrder,
+    HoldPipelineOrder,
     LaunchOrder,
     Order,
     ReportOrder,
+    RerunOrder,
     ResizeOrder,
+    RetryOrder,
+    SkipOrder,
     StrangersOrder,
     launches,
     orders,
+    retries,
 )
 from tests.properties.plan import INPUTS, OUTPUTS, Plan, plans
 from tests.properties.world import World
@@ -33,6 +39,9 @@ from tests.properties.world import World
 Given = list[tuple[Order, Any]]
 
 TIMES = [1, 999, 1_000, 5_000, 10_000, 20_000, 30_000, 60_000, 300_000, 3_600_000]
+
+
+EVERYTHING = ClaimOrder((0, 1, 2), 1_000, 60, None)
 
 
 class Everything(RuleBasedStateMachine):
@@ -75,6 +84,24 @@ class Everything(RuleBasedStateMachine):
     @rule(limit=st.sampled_from([1, 2, 3, 500]))
     def timers_fire(self, limit: int) -> None:
         fire_all(self.there, limit)
+
+    @precondition(lambda self: self.world and self.world.reference.runs)
+    @rule(last_but=st.integers(0, 3), again=retries)
+    def one_works_is_canceled_and_retried(self, last_but: int, again: Order) -> None:
+        """Few stop by themselves after they have done something."""
+        for batch in ([EVERYTHING], [ReportOrder(0, "what is held", "COMPLETED", 2, "own")], [CancelOrder(last_but)]):
+            carry_out(self.there, resolved(self.there, [*batch]))
+        carry_out(self.there, resolved(self.there, [again]))
+
+    @precondition(lambda self: self.world and self.world.reference.runs)
+    @rule(last_but=st.integers(0, 7), ended=st.sampled_from([True, True, False]))
+    def one_is_deleted(self, last_but: int, ended: bool) -> None:
+        """Whatever has become of it; of what still waits or runs nothing is deleted."""
+        runs = list(self.there.reference.runs)
+        if ended:
+            runs = [run.id for run in self.there.reference.runs.values() if run.ended_at is not None] or runs
+        id = runs[-1 - last_but % len(runs)]
+        _agree(self.there.delete(id), self.there.reference.delete(id))
 
     @rule()
     def the_process_is_killed(self) -> None:
@@ -123,13 +150,30 @@ def carry_out(world: World, given: Given) -> None:
     launched: list[tuple[str, Any]] = []
     for order, command, answer in answered:
         match order:
-            case LaunchOrder(input=number, key=key):
-                expected, id = world.reference.launch(command.id, order.job % len(world.jobs), INPUTS[number], key)
+            case LaunchOrder(input=number, key=key, priority=priority):
+                job = order.job % len(world.jobs)
+                expected, id = world.reference.launch(
+                    command.id, job, INPUTS[number], key, priority, order.start_at(world)
+                )
                 _agree(answer, expected)
                 if expected is None:
                     launched.append((id, answer))
+            case RerunOrder():
+                world.reference.rerun(command.id, command.again.of_id)
+                _agree(answer, None)
+                launched.append((command.id, answer))
+            case RetryOrder():
+                world.reference.retry(command.id, command.again.of_id)
+                _agree(answer, None)
+                launched.append((command.id, answer))
             case CancelOrder():
                 _agree(answer, world.reference.cancel(command.id))
+            case HoldOrder(on=on):
+                _agree(answer, world.reference.hold(command.id, on))
+            case HoldPipelineOrder(on=on):
+                world.reference.closed[order.pipeline % len(world.pipelines)] = on
+            case SkipOrder(output=number):
+                _agree(answer, world.reference.skip(world.reference.by_id[command.id], OUTPUTS[number]))
             case ReportOrder(status=status, output=number):
                 attempt = world.reference.by_id[command.id]
                 _agree(answer, world.reference.report(attempt, status, OUTPUTS[number], command.lease))
@@ -166,7 +210,7 @@ def _claimed(world: World, order: ClaimOrder, command: Claim, answer: Any) -> No
 
 def _told(world: World, done: Done, opened: set[str], claimable: set[tuple[str, str, int]]) -> None:
     """Those who wait for an end are told of each, once; those who wait for a task, of all that is there now."""
-    assert sorted(done.effects.ended) == sorted(opened - _open(world))
+    assert sorted(row.id for row in done.effects.ended) == sorted(opened - _open(world))
     appeared = Counter(
         world.tasks[attempt.run.plan.steps[attempt.step].task].id
         for attempt in world.reference.attempts()
@@ -193,10 +237,10 @@ def fire_all(world: World, limit: int = 500) -> None:
 
 def work_off(world: World) -> None:
     """Workers do what there is to do and time passes, until nothing is left; it ends, and every job with it."""
-    everything = ClaimOrder(tuple(range(len(world.tasks))), 1_000, 60, None)
+    resume_all(world)
     for _ in range(1_000):
         fire_all(world)
-        carry_out(world, resolved(world, [everything]))
+        carry_out(world, resolved(world, [EVERYTHING]))
         held = [attempt for attempt in world.reference.attempts() if attempt.status == "IN_PROGRESS"]
         rows = {row.id: row for row in world.shop.task_executions() if row.status == "IN_PROGRESS"}
         reports: Given = [
@@ -213,6 +257,18 @@ def work_off(world: World) -> None:
         world.compare()
     assert all(run.ended_at is not None for run in world.reference.runs.values()), "a job that never ends"
     world.compare()
+
+
+def resume_all(world: World) -> None:
+    """Nothing is held any more."""
+    resumed: Given = [
+        (order, order.command(world))
+        for number in range(len(world.pipelines))
+        for order in [HoldPipelineOrder(number, on=False)]
+    ]
+    held = [run.id for run in world.reference.runs.values() if run.paused_at is not None]
+    resumed += [(HoldOrder(0, on=False), Hold(world.shop.account_id, id, on=False)) for id in held]
+    carry_out(world, resumed)
 
 
 TestEverything = Everything.TestCase

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, Literal
 
 import msgspec
@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data_factory.model.errors import JobExecutionEnded
 from data_factory.model.records import JobRecord, TaskExecutionRecord, TaskRecord
 from data_factory.service import claims, dispatcher
+from data_factory.service.commands import Hold
 from data_factory.service.waiting_room import Presence
 from data_factory.store.sqlite.database import FILE_NAME, connect_reader
 from tests.factory import Factory, factory
@@ -48,7 +50,14 @@ class Pause(msgspec.Struct, frozen=True):
     turns: int
 
 
-Move = Poll | Leave | Launch | Answer | Pause
+class Held(msgspec.Struct, frozen=True):
+    """A job execution is paused, or, not `on`, resumed."""
+
+    job: int
+    on: bool
+
+
+Move = Poll | Leave | Launch | Answer | Pause | Held
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -66,7 +75,9 @@ def moves() -> st.SearchStrategy[list[Move]]:
     answers = st.builds(Answer, st.integers(0, 5), statuses)
     leaves = st.builds(Leave, st.integers(0, 5))
     pauses = st.builds(Pause, st.sampled_from([0, 1, 2, 3, 4, 5, 6, QUIET, QUIET]))
+    helds = st.builds(Held, st.integers(0, 5), st.booleans())
     kinds: list[st.SearchStrategy[Any]] = [polls] * 4 + [launches] * 2 + [answers] * 3 + [leaves] + [pauses] * 3
+    kinds += [helds] * 2
     return st.lists(st.sampled_from(kinds).flatmap(lambda kind: kind), min_size=10, max_size=50)
 
 
@@ -100,6 +111,8 @@ class Scene:
                 if status != "IN_PROGRESS":
                     self.held.remove(row)
                 self._begin(self.here.platform.executions.report(self.here.report(row, status)))
+            case Held(job=number, on=on) if jobs := self._query("SELECT id FROM job_executions ORDER BY id"):
+                self._begin(self._hold(jobs[number % len(jobs)][0], on=on))
             case Pause(turns=turns) if turns == QUIET:
                 await self.check()
             case Pause(turns=turns):
@@ -109,6 +122,10 @@ class Scene:
 
     def _begin(self, work: Any) -> None:
         self.others.append(asyncio.ensure_future(work))
+
+    async def _hold(self, id: str, *, on: bool) -> None:
+        with suppress(JobExecutionEnded):
+            await self.here.platform.executions.hold(Hold(self.jobs[0].account_id, id, on=on))
 
     def _collect(self) -> None:
         """Those who were answered have what they were given, if they are still there."""
@@ -122,19 +139,21 @@ class Scene:
         await asyncio.gather(*self.others)
         await self.here.settle()
         self._collect()
-        rows = self._rows()
+        rows = self._query(
+            "SELECT id, task_id, status, available_at IS NULL AND paused_at IS NULL FROM task_executions"
+        )
         held = [id for id, _, status, _ in rows if status == "IN_PROGRESS"]
         assert sorted(held) == sorted(row.id for row in self.held), "held for nobody"
         for poll, _, _ in self.waiting:
             for number in poll.tasks:
                 task_id = self.tasks[number].id
-                mine = [(status, later) for _, task, status, later in rows if task == task_id]
+                mine = [(status, there) for _, task, status, there in rows if task == task_id]
                 at_limit = number == 0 and sum(status == "IN_PROGRESS" for status, _ in mine) >= LIMIT
-                assert at_limit or ("SCHEDULED", None) not in mine, "one waits for what is there"
+                assert at_limit or ("SCHEDULED", 1) not in mine, "one waits for what is there"
 
-    def _rows(self) -> list[Any]:
+    def _query(self, query: str) -> list[Any]:
         with closing(connect_reader(self.here.directory / FILE_NAME)) as connection:
-            return connection.execute("SELECT id, task_id, status, available_at FROM task_executions").fetchall()
+            return connection.execute(query).fetchall()
 
 
 async def play(each: list[Move], bound: Bounds) -> None:

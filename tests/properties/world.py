@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from data_factory.model.actors import SYSTEM
+from data_factory.model.errors import DataFactoryError
 from data_factory.model.ids import IdMaker
 from data_factory.model.records import JobRecord, PipelineRecord, TaskExecutionRecord, TaskRecord
 from data_factory.service.batch import Done, Effects
@@ -125,6 +127,17 @@ class World:
         except Killed:
             assert self.rows() == before
 
+    def delete(self, id: str) -> DataFactoryError | None:
+        """Delete a job execution, and erase what is left of it; or why that is refused."""
+        erasing = self.shop.platform.erasing
+        try:
+            self.shop.run(erasing.delete(self.shop.account_id, id, SYSTEM))
+        except DataFactoryError as error:
+            return error
+        self.shop.run(erasing.run_once(self.now))
+        self.watch.forget(id)
+        return None
+
     # -- what is so
 
     def rows(self) -> tuple[list[Any], list[Any]]:
@@ -157,6 +170,9 @@ class World:
         """The store holds what the reference says, and all that may be said of it without one."""
         executions, attempts = self.rows()
         slots = {pipeline.id: slots for pipeline, slots in zip(self.pipelines, self.reference.slots, strict=True)}
+        self.watch.closed = {
+            pipeline.id for pipeline, closed in zip(self.pipelines, self.reference.closed, strict=True) if closed
+        }
         self.watch.look(executions, attempts, slots)
         self.watch.count(executions, self.shop.run(self.shop.store.read(self._pipelines)))
         assert [row.id for row in executions] == list(self.reference.runs), "launched in this order, each once"
@@ -183,6 +199,7 @@ def _of_execution(row: Any) -> Fact:
         "started_at": row.started_at,
         "ended_at": row.ended_at,
         "deadline_at": row.deadline_at,
+        "paused": row.pause is not None,
     }
 
 
@@ -195,6 +212,7 @@ def _of_run(run: Run) -> Fact:
         "started_at": run.started_at,
         "ended_at": run.ended_at,
         "deadline_at": run.deadline_at,
+        "paused": run.paused_at is not None,
     }
 
 
@@ -209,6 +227,7 @@ def _of_row(row: TaskExecutionRecord) -> Fact:
         "poll_timeout_at": row.poll_timeout_at,
         "lease_expires_at": row.lease_expires_at,
         "timeout_at": row.timeout_at,
+        "held": row.paused_at is not None,
     }
 
 
@@ -223,6 +242,7 @@ def _of_attempt(attempt: Attempt) -> Fact:
         "poll_timeout_at": attempt.poll_timeout_at,
         "lease_expires_at": attempt.lease_expires_at,
         "timeout_at": attempt.timeout_at,
+        "held": attempt.held,
     }
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from data_factory.model.errors import Unauthorized
 from data_factory.model.ids import IdMaker
+from data_factory.service.key_uses import KeyUses
 from data_factory.service.keys import Keys
 from data_factory.service.paging import Part
 from data_factory.store.promises import Reads
@@ -89,3 +90,46 @@ async def test_a_fixed_key_is_not_kept_and_replaces_the_one_before(store: SlowSt
     assert kept == []
     with pytest.raises(Unauthorized):
         await keys_on(store).caller("the-second-fixed-key")
+
+
+async def test_a_key_ends_by_itself_though_it_is_remembered(store: SlowStore) -> None:
+    now = [NOW]
+    keys = Keys(store, lambda: now[0], IdMaker(lambda: NOW))
+    admin = await keys.prepare(None)
+    assert admin is not None
+    owner = (await keys.caller(admin)).account_id
+    _, key = await keys.create(owner, "for a second", "viewer", NOW + 1000)
+    now[0] += 999
+    assert (await keys.caller(key)).role == "viewer"
+    now[0] += 1
+    with pytest.raises(Unauthorized, match="expired"):
+        await keys.caller(key)
+    now[0] -= 1  # a clock that was set back
+    await keys.caller(key)
+
+
+async def test_uses_are_written_in_one_go_and_never_go_back(store: SlowStore) -> None:
+    now = [NOW]
+    uses = KeyUses(store, lambda: now[0])
+    keys = Keys(store, lambda: now[0], IdMaker(lambda: NOW), uses)
+    admin = await keys.prepare(None)
+    assert admin is not None
+    owner = (await keys.caller(admin)).account_id
+    record, key = await keys.create(owner, "never used")
+
+    async def used() -> dict[str, int | None]:
+        return {one.title: one.used_at for one in await keys.list(owner, Part())}
+
+    assert await used() == {"admin": None, "never used": None}
+    now[0] += 5
+    await keys.caller(admin)
+    await uses.run_once()
+    assert await used() == {"admin": NOW + 5, "never used": None}
+    now[0] -= 3
+    await keys.caller(admin)
+    await keys.caller(key)
+    await uses.run_once()
+    assert await used() == {"admin": NOW + 5, "never used": NOW + 2}
+    await keys.revoke(owner, record.id)
+    uses.note(record.id, NOW + 9)  # it was on its way
+    await uses.run_once()

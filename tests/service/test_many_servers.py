@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 from data_factory.model.definitions import PipelineDefinition
-from data_factory.model.errors import Conflict, DataFactoryError, Unauthorized
+from data_factory.model.errors import AccountDisabled, Conflict, DataFactoryError, Unauthorized
 from data_factory.model.records import JobRecord, PipelineRecord, TaskExecutionRecord, TaskRecord
 from data_factory.model.status import JOB_EXECUTION_ENDED
 from data_factory.service.commands import Cancel
@@ -135,6 +135,25 @@ async def test_a_key_revoked_here_ends_there(database: Database) -> None:
         with pytest.raises(Unauthorized):
             await one.platform.keys.caller(key)
         await until(lambda: is_refused(other, key))
+
+
+async def test_an_account_disabled_here_is_refused_there(database: Database) -> None:
+    async with servers(database) as [one, other]:
+        account, _, key = await one.platform.accounts.create(one.account_id, "theirs")
+        for server in (one, other):
+            await server.platform.keys.caller(key)
+        await one.platform.accounts.disable(one.account_id, account.id)
+
+        async def is_disabled() -> bool:
+            try:
+                await other.platform.keys.caller(key)
+            except AccountDisabled:
+                return True
+            return False
+
+        await until(is_disabled)
+        await other.platform.accounts.enable(one.account_id, account.id)
+        await one.platform.keys.caller(key)
 
 
 async def test_a_new_key_of_the_environment_ends_the_former_everywhere(database: Database) -> None:

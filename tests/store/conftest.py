@@ -1,4 +1,4 @@
-"""The stores that are held to `store/promises.py`. A further store is one more of the `PLACES`, and no other change."""
+"""The stores that are held to `store/promises/`. A further store is one more of the `PLACES`, and no other change."""
 
 from __future__ import annotations
 

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from data_factory.model.records import (
     AccountRecord,
     ApiKeyRecord,
+    DeliveryRecord,
+    EventRecord,
     FileRecord,
     FileTallyRecord,
     JobExecutionRecord,
@@ -22,6 +24,7 @@ from data_factory.model.records import (
     PipelineRecord,
     TaskExecutionRecord,
     TaskRecord,
+    WebhookRecord,
 )
 from data_factory.service.paging import Part
 from data_factory.store.promises import Store, Transaction
@@ -41,6 +44,11 @@ Row = (
 )
 
 _count = itertools.count(1)
+
+
+def is_named(statement: str, code: str) -> bool:
+    """Whether a statement is used: by its name, or by one that is put together from how it begins."""
+    return f'"{statement}"' in code or any(f'f"{statement[:end]}{{' in code for end in range(5, len(statement)))
 
 
 def new_id() -> str:
@@ -129,6 +137,7 @@ def execution(job: JobRecord, **changes: Any) -> JobExecutionRecord:
         ended_at=None,
         deadline_at=None,
         variables="{}",
+        launched_from="192.0.2.7",
     )
     return replace(made, **changes)
 
@@ -222,6 +231,23 @@ def log(run: JobExecutionRecord, **changes: Any) -> LogRecord:
     return replace(made, **changes)
 
 
+def event(run: JobExecutionRecord, **changes: Any) -> EventRecord:
+    """Something that was done to a job execution."""
+    made = EventRecord(
+        id=new_id(),
+        account_id=run.account_id,
+        kind="job_execution.canceled",
+        object_id=run.id,
+        job_execution_id=run.id,
+        at=earlier(),
+        key_id=new_id(),
+        address="192.0.2.7",
+        origin="API",
+        detail="{}",
+    )
+    return replace(made, **changes)
+
+
 def file(account_id: str, **changes: Any) -> FileRecord:
     """A file that has arrived."""
     made = FileRecord(
@@ -303,3 +329,41 @@ async def change(store: Store, old: Any, new: Any) -> None:
 
 def ids(rows: Any) -> list[str]:
     return [row.id for row in rows]
+
+
+def webhook(account_id: str, **changes: Any) -> WebhookRecord:
+    made = WebhookRecord(
+        id=new_id(),
+        account_id=account_id,
+        job_execution_id=None,
+        url="https://example.com/é",
+        statuses="[]",
+        job_ids="[]",
+        is_active=1,
+        disabled_reason=None,
+        secret="sealed",
+        former_secret=None,
+        former_until=None,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return replace(made, **changes)
+
+
+def delivery(webhook: WebhookRecord, **changes: Any) -> DeliveryRecord:
+    """One that is due now."""
+    made = DeliveryRecord(
+        id=new_id(),
+        account_id=webhook.account_id,
+        webhook_id=webhook.id,
+        job_execution_id=None,
+        host="example.com:443",
+        status="PENDING",
+        tries=0,
+        attempts="[]",
+        lease=None,
+        due_at=NOW,
+        ended_at=None,
+        created_at=NOW,
+    )
+    return replace(made, **changes)

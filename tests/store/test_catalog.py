@@ -106,6 +106,8 @@ async def test_tasks(store: Store, house: House) -> None:
     assert {row.id: row for row in found} == {house.task.id: house.task, other.id: other}
     assert await store.read(lambda reads: reads.tasks_by_key(house.account.id, [other.key, "no"])) == [other]
     assert await store.read(lambda reads: reads.tasks_by_key(stranger.id, [other.key])) == []
+    pairs = [(house.account.id, other.key), (house.account.id, "no"), (stranger.id, house.task.key)]
+    assert await store.read(lambda reads: reads.tasks_named(pairs)) == [other]
     assert await store.read(lambda reads: reads.tasks_of_account(house.account.id, ALL)) == [other, house.task]
 
     changed = replace(other, key="renamed", definition='{"key":"renamed"}', updated_at=NOW + 1)
@@ -113,11 +115,17 @@ async def test_tasks(store: Store, house: House) -> None:
     assert await store.read(lambda reads: reads.tasks_by_key(house.account.id, ["renamed"])) == [changed]
 
 
+async def test_jobs_are_found_by_account_and_key(store: Store, house: House) -> None:
+    pairs = [(house.account.id, house.job.key), (house.account.id, "no"), (new_id(), house.job.key)]
+    assert await store.read(lambda reads: reads.jobs_named(pairs)) == [house.job]
+
+
 async def test_a_deleted_task_is_found_by_its_id_only(store: Store, house: House) -> None:
     deleted = replace(house.task, deleted_at=NOW)
     await store.write(lambda t: t.update_task(deleted))
     assert await store.read(lambda reads: reads.tasks_by_id([deleted.id])) == [deleted]
     assert await store.read(lambda reads: reads.tasks_by_key(house.account.id, [deleted.key])) == []
+    assert await store.read(lambda reads: reads.tasks_named([(house.account.id, deleted.key)])) == []
     assert await store.read(lambda reads: reads.tasks_of_account(house.account.id, ALL)) == []
     with pytest.raises(StaleWrite):
         await store.write(lambda t: t.update_task(replace(deleted, deleted_at=None)))

@@ -13,7 +13,17 @@ from typing import Any
 import asyncpg
 import pytest
 
-from data_factory.model.records import IdempotencyRecord, LogTallyRecord, SecretRecord, TaskPollRecord, VariableRecord
+from data_factory.model.records import (
+    FileReaderRecord,
+    IdempotencyRecord,
+    JobShareRecord,
+    LinkRecord,
+    LogTallyRecord,
+    ProjectRecord,
+    SecretRecord,
+    TaskPollRecord,
+    VariableRecord,
+)
 from data_factory.store.copying import Copied, CopyFailed, CopyRefused, Step, copy
 from data_factory.store.postgresql import PostgresqlStore
 from data_factory.store.postgresql import copying as postgresql
@@ -28,13 +38,16 @@ from tests.store.conftest import House, furnish
 from tests.store.rows import (
     ALL,
     NOW,
+    account,
     api_key,
     arrive,
     attempt,
     change,
     claimed,
+    delivery,
     done,
     ended,
+    event,
     execution,
     file,
     ids,
@@ -46,6 +59,7 @@ from tests.store.rows import (
     started,
     task,
     version,
+    webhook,
 )
 
 pytestmark = pytest.mark.anyio
@@ -171,7 +185,9 @@ async def filled(place: Place, large: int = 10) -> House:
     hard = '{"é":"\\u0000 \U0001f600 \\ud83d\\ude00 \t","n":123456789012345678901234567890.10,"z":1E400}'
     key = api_key(house.account.id)
     await keep(store, key, task(house.account.id, deleted_at=NOW), task(house.account.id, definition=hard))
-    other = job(house.account.id, house.pipeline.id, title="\U00024b62 \u00a0'\"\\ \r\n")
+    folder = ProjectRecord(new_id(), house.account.id, "\U0001f600", None, 0, "ACTIVE", NOW, NOW)
+    await store.write(lambda t: t.insert_project(folder))
+    other = job(house.account.id, house.pipeline.id, project_id=folder.id, title="\U00024b62 \u00a0'\"\\ \r\n")
 
     async def publish(transaction: Any) -> None:
         await transaction.revoke_api_key(house.account.id, key.id, 2**63 - 1)
@@ -191,12 +207,28 @@ async def filled(place: Place, large: int = 10) -> House:
     tally = LogTallyRecord(running.id, house.account.id, 1, 5, running.job_id, running.job_version)
     await store.write(lambda t: t.note_polls([TaskPollRecord(house.task.id, NOW, None)]))
     await store.write(lambda t: t.insert_logs([log(running, message="\U0001f600 \n")], [tally]))
+    await store.write(lambda t: t.insert_events([event(running, detail='{"reason":"\U0001f600"}')]))
     await arrive(store, file(house.account.id, filename="\U0001f600 '\"\\.xlsx"))
     token = VariableRecord(new_id(), house.account.id, "token", "\U0001f600", "ACTIVE", 1, "sealed", NOW, NOW)
     await store.write(lambda t: t.insert_variable(token))
     await store.write(lambda t: t.retire_secret(SecretRecord(house.account.id, "token", "was"), NOW, 0))
+    told = webhook(house.account.id, former_secret="was", former_until=NOW)
+    await store.write(lambda t: t.insert_webhook(told))
+    await store.write(lambda t: t.insert_deliveries([delivery(told, attempts='[{"error":"😀"}]')]))
+    guest, gone = account(), ended(execution(other))
+    await keep(store, guest)
+    await keep_each(store, gone)
+
+    async def link(transaction: Any) -> None:
+        await transaction.share_job(JobShareRecord(other.id, guest.id, NOW))
+        await transaction.insert_links([LinkRecord(over.id, house.account.id, gone.id, "RETRY", '["a"]')])
+        await transaction.begin_erasing([gone.id], NOW)
+
+    await store.write(link)
     used = await arrive(store, file(house.account.id))
     await store.write(lambda t: t.use_files(other.id, house.account.id, [used.id], NOW))
+    reader = FileReaderRecord(used.id, guest.id, running.id, owner_id=house.account.id)
+    await store.write(lambda t: t.let_read([reader]))
     await store.close()
     return house
 

@@ -99,6 +99,36 @@ async def test_those_that_wait_for_a_slot_come_in_the_order_of_commits(store: St
         assert ids(found) == waiting[:limit]
 
 
+async def test_the_highest_priority_is_first_and_what_is_held_is_not_there(store: Store, house: House) -> None:
+    priorities = [0, 5, -3, 5, 1_000, -1_000, 0]
+    rows = [execution(house.job, priority=priority) for priority in priorities]
+    held = [execution(house.job, priority=9, pause="{}"), execution(house.job, priority=9, deadline_at=NOW)]
+    await keep(store, *rows[:4], *held, *rows[4:])
+    order = [rows[number].id for number in (4, 1, 3, 0, 6, 2, 5)]
+    for limit in (1, 3, 100):
+        assert ids(await store.write(partial(pending, pipeline_id=house.pipeline.id, limit=limit))) == order[:limit]
+    line = house.pipeline.id
+    assert await store.read(lambda reads: reads.pending_before(rows[0].id, line, 10)) == order[:3]
+    assert await store.write(lambda t: t.due_job_executions(NOW, 10)) == [held[1]]
+    back = [(held[0], replace(held[0], pause=None)), (held[1], replace(held[1], pause="{}"))]
+    await store.write(lambda t: t.update_job_executions(back))
+    assert ids(await store.write(partial(pending, pipeline_id=line, limit=2))) == [rows[4].id, held[0].id]
+    assert await store.read(lambda reads: reads.next_timer()) is None
+
+
+async def test_what_is_held_is_not_claimable(store: Store, house: House) -> None:
+    run = started(execution(house.job))
+    row = attempt(run, house.task.id, paused_at=NOW, traceparent="00-1")
+    await keep(store, run, row)
+    task_id = house.task.id
+    assert await store.write(lambda t: t.claimable_task_executions({task_id: 1})) == []
+    assert await store.write(lambda t: t.claimable_tasks([task_id])) == []
+    await store.write(lambda t: t.update_task_executions([(row, replace(row, paused_at=None))]))
+    assert ids(await store.write(lambda t: t.claimable_task_executions({task_id: 1}))) == [row.id]
+    (kept,) = await store.write(lambda t: t.task_executions_of([row.id]))
+    assert kept == replace(row, paused_at=None)
+
+
 async def test_the_limit_counts_for_each_pipeline(store: Store, house: House) -> None:
     other = pipeline(house.account.id)
     there = job(house.account.id, other.id)
@@ -211,6 +241,17 @@ async def test_the_latest_attempt_at_each_path(store: Store, house: House) -> No
     pairs = [(run.id, "first"), (run.id, "second"), (run.id, "third"), (new_id(), "first")]
     found = await store.write(lambda t: t.latest_task_executions(pairs))
     assert sorted(ids(found)) == sorted([rows[0].id, second.id])
+
+
+async def test_how_large_outputs_are_together(store: Store, house: House) -> None:
+    run, other = started(execution(house.job)), started(execution(house.job))
+    rows = [done(attempt(run, house.task.id, attempt=n), output='{"v":"%s"}' % ("x" * n)) for n in (1, 2)]
+    second = done(attempt(run, house.task.id, path="second"), output='{"v":"yyyy"}')
+    await keep(store, run, other, *rows, second, done(attempt(other, house.task.id), output="{}"))
+    pairs = [(run.id, "first"), (run.id, "second"), (run.id, "third"), (other.id, "first"), (new_id(), "first")]
+    found = await store.write(lambda t: t.output_sizes(pairs))
+    assert found == {run.id: len(rows[1].output) + len(second.output), other.id: 2}
+    assert await store.write(lambda t: t.output_sizes([])) == {}
 
 
 async def test_the_active_ones_of_job_executions(store: Store, house: House) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from data_factory.model.records import FileRecord, FileTallyRecord
+from data_factory.model.records import FileReaderRecord, FileRecord, FileTallyRecord
 from data_factory.service.paging import Part
 from data_factory.store.promises import ImpossibleWrite, StaleWrite, Store
 from tests.store.conftest import House
-from tests.store.rows import ALL, NOW, arrive, file, ids, keep, new_id
+from tests.store.rows import ALL, NOW, arrive, change, ended, execution, file, ids, keep, new_id, started
 from tests.store.rows import job as job_of
 
 pytestmark = pytest.mark.anyio
@@ -126,3 +126,64 @@ async def test_a_file_that_a_job_uses_cannot_be_deleted_behind_its_back(store: S
     await store.write(lambda t: t.leave_files([used.id], NOW))
     with pytest.raises(ImpossibleWrite):
         await store.write(lambda t: t.delete_files([used.id]))
+
+
+async def readable(store: Store, account_id: str, id: str) -> FileRecord | None:
+    return await store.read(lambda reads: reads.readable_file(account_id, id))
+
+
+async def test_who_is_let_read_a_file_reads_it_until_the_job_execution_is_deleted_and_nothing_else(
+    store: Store, house: House
+) -> None:
+    one, other = [await arrive(store, file(house.account.id)) for _ in range(2)]
+    first, second = [started(execution(house.job)) for _ in range(2)]
+    await keep(store, first, second)
+    guest = new_id()
+    readers = [FileReaderRecord(one.id, guest, run.id, house.account.id) for run in (first, second)]
+    for _ in range(2):  # the second time changes nothing
+        await store.write(
+            lambda t: t.let_read([*readers, FileReaderRecord("f" * 64, guest, first.id, house.account.id)])
+        )
+    assert await readable(store, guest, one.id) == one == await readable(store, house.account.id, one.id)
+    assert await readable(store, guest, other.id) is None is await readable(store, new_id(), one.id)
+    assert await readable(store, guest, "not\0hing") is None
+    assert await found(store, guest, one.id) == []
+    assert await store.read(lambda reads: reads.files_of_account(guest, ALL)) == []
+    for run, left in ((first, one), (second, None)):
+        await change(store, run, ended(run))
+        assert await readable(store, guest, one.id) == one
+        await store.write(lambda t, run=run: t.begin_erasing([run.id], NOW))  # type: ignore[misc]
+        assert await readable(store, guest, one.id) == left, "gone at once, before it is erased"
+    assert await readable(store, house.account.id, one.id) == one
+
+
+async def test_nobody_lets_another_read_what_is_not_theirs_or_not_there(store: Store, house: House) -> None:
+    theirs = await arrive(store, file(house.account.id))
+    run = started(execution(house.job))
+    await keep(store, run)
+    guest = new_id()
+    await store.write(lambda t: t.let_read([FileReaderRecord(theirs.id, guest, run.id, owner_id=guest)]))
+    assert await readable(store, guest, theirs.id) is None
+    await store.write(lambda t: t.let_read([FileReaderRecord(theirs.id, guest, run.id, owner_id=house.account.id)]))
+    assert await readable(store, guest, theirs.id) == theirs
+    await store.write(lambda t: t.leave_files([theirs.id], NOW))
+    assert await readable(store, guest, theirs.id) is None
+
+
+async def test_what_another_account_still_has_to_read_is_not_swept(store: Store, house: House) -> None:
+    used, deleted = [await arrive(store, file(house.account.id, due_at=NOW - 2)) for _ in range(2)]
+    late = await arrive(store, file(house.account.id, due_at=NOW + 5))
+    waiting = execution(house.job)
+    await keep(store, waiting)
+    readers = [FileReaderRecord(one.id, new_id(), waiting.id, house.account.id) for one in (used, deleted)]
+    await store.write(lambda t: t.let_read(readers))
+    assert await store.write(lambda t: t.due_files(NOW, 10)) == []
+    assert await store.read(lambda reads: reads.next_due_file()) == late.due_at, "or there would be no end of looking"
+    await store.write(lambda t: t.leave_files([deleted.id], NOW))  # by its owner
+    assert ids(await store.write(lambda t: t.due_files(NOW, 10))) == [deleted.id]
+    running = started(waiting)
+    await change(store, waiting, running)
+    assert ids(await store.write(lambda t: t.due_files(NOW, 10))) == [deleted.id]
+    await change(store, running, ended(running))
+    assert await store.read(lambda reads: reads.next_due_file()) == used.due_at
+    assert ids(await store.write(lambda t: t.due_files(NOW, 10))) == [used.id, deleted.id]

@@ -62,6 +62,6 @@ async def test_they_are_counted_by_what_is_added(store: Store, house: House) -> 
         await store.write(lambda t, added=added: t.insert_logs([], [added]))  # type: ignore[misc]
     tallies = await store.write(lambda t: t.log_tallies([run.id, quiet.id, new_id()]))
     assert sorted(tallies, key=lambda tally: tally.logs) == [
-        LogTallyRecord(quiet.id, house.account.id, 0, 0, quiet.job_id, quiet.job_version),
-        LogTallyRecord(run.id, house.account.id, 5, 50, run.job_id, run.job_version),
+        LogTallyRecord(quiet.id, house.account.id, 0, 0, quiet.job_id, quiet.job_version, house.account.id),
+        LogTallyRecord(run.id, house.account.id, 5, 50, run.job_id, run.job_version, house.account.id),
     ]

@@ -20,11 +20,11 @@ from data_factory.store.postgresql import PostgresqlStore, connections, peers
 from data_factory.store.postgresql.database import connect, shown
 from data_factory.store.postgresql.migrating import prepare
 from data_factory.store.postgresql.statements import statements
-from data_factory.store.promises import Reads, StoreUnavailable, Transaction, WriteUnderWay
+from data_factory.store.promises import Reads, StaleWrite, StoreUnavailable, Transaction, WriteUnderWay
 from tests.cable import Cable, Fate, is_commit
 from tests.postgresql import PASSWORD, Database, PostgresServer, running_postgres
 from tests.store.conftest import furnish
-from tests.store.rows import ALL, NOW, attempt, claimed, done, ended, execution, ids, keep, log, started, task
+from tests.store.rows import ALL, NOW, attempt, claimed, done, ended, execution, ids, is_named, keep, log, started, task
 
 pytestmark = pytest.mark.anyio
 
@@ -254,6 +254,32 @@ async def test_a_silent_database_is_not_waited_for_and_is_used_again_when_it_spe
     await store.close()
 
 
+async def test_a_session_that_fell_silent_within_a_message_does_not_keep_its_locks(
+    database: Database, cable: Cable
+) -> None:
+    """The database waits for the rest of what it was asked, which it takes neither for idle nor for a statement."""
+    store = PostgresqlStore(cable.to(database.url), patience=0.5)
+    house = await furnish(store)
+
+    async def hold(transaction: Transaction) -> None:
+        await transaction.pipelines_by_id([house.pipeline.id])
+
+    await store.write(hold)  # by now the statement is prepared
+    cable.fate = lambda message: Fate.STALL if message[:1] == b"S" else Fate.PASS
+    with pytest.raises(StoreUnavailable):
+        await store.write(hold)
+    cable.fate = lambda _: Fate.PASS
+    refused = 0
+    while True:
+        try:
+            await store.write(hold)
+            break
+        except StoreUnavailable:
+            refused += 1
+            assert refused < 20, "the session that is dead has kept its lock"
+    await store.close()
+
+
 @pytest.mark.parametrize("kept", [True, False])
 async def test_whether_a_commit_was_kept_is_known_later_if_nobody_can_be_asked(
     database: Database, cable: Cable, kept: bool
@@ -471,6 +497,32 @@ async def test_a_circle_is_broken_and_both_are_kept(store: PostgresqlStore) -> N
     assert [row.slots for row in found] == [3, 3]
 
 
+async def test_cut_connections_do_not_count_as_others_that_were_in_the_way(store: PostgresqlStore) -> None:
+    """Of each there may be three: neither says that the work is impossible."""
+    met: list[Exception] = [StaleWrite("changed meanwhile"), ConnectionResetError("cut")] * 3
+
+    async def work(_: Transaction) -> str:
+        if met:
+            raise met.pop()
+        return "kept"
+
+    assert await store.write(work) == "kept"
+
+
+async def test_who_was_in_the_way_when_time_ran_out_may_be_gone_at_the_next_try(
+    store: PostgresqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is refused as something that can be asked again, not as something that can never be kept."""
+    late = asyncio.get_running_loop().time() + store.patience
+
+    async def work(_: Transaction) -> None:
+        monkeypatch.setattr(postgresql, "_now", lambda: late)
+        raise StaleWrite("changed meanwhile")
+
+    with pytest.raises(StoreUnavailable):
+        await store.write(work, within=store.patience / 2)
+
+
 async def test_a_task_is_not_deleted_while_a_job_that_names_it_is_published(store: PostgresqlStore) -> None:
     house = await furnish(store)
     found: list[list[str]] = []
@@ -496,12 +548,12 @@ async def test_a_task_is_not_deleted_while_a_job_that_names_it_is_published(stor
 
 def test_every_statement_is_used() -> None:
     folder = Path(postgresql.__file__).parent
-    code = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
-    assert [name for name in statements() if f'"{name}"' not in code] == []
+    code = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
+    assert [name for name in statements() if not is_named(name, code)] == []
 
 
 QUESTIONS = [name for name, one in statements().items() if "FROM" in one.sql and "pg_" not in one.sql]
-SMALL = {"first_account", "forget_commits", "forget_migration"}
+SMALL = {"first_account", "forget_commits", "forget_migration", "accounts", "sealed_otherwise"}
 """May look at a whole table, because it is small."""
 
 

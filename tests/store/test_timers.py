@@ -89,6 +89,9 @@ async def test_who_publishes_moves_nothing_that_is_due_and_wakes_nothing_that_is
     await store.write(lambda t: t.schedule_job(replace(one, is_paused=1, due_at=None)))
     assert (await store.write(lambda t: t.hold_job(one.id))) == replace(one, is_paused=1, due_at=None)
     assert await publish(due_at=NOW + 80) is None
+    await store.write(lambda t: t.schedule_job(replace(one, periodicity=rules, due_at=NOW + 90, updated_at=NOW + 5)))
+    (set_,) = await store.read(lambda r: r.jobs_by_id([one.id]))
+    assert set_ == replace(one, periodicity=rules, due_at=NOW + 90, updated_at=NOW + 5)
     assert await store.write(lambda t: t.hold_job(new_id())) is None
 
 

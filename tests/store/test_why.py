@@ -43,8 +43,20 @@ async def test_how_the_tasks_stand_that_have_not_ended(store: Store, house: Hous
     found = await store.read(lambda reads: reads.standing_of_job(run.id, 10))
     fields = StandingRecord.__struct_fields__
     expected = [StandingRecord(*(getattr(row, name) for name in fields)) for row in (held, waiting)]
-    assert sorted(found, key=lambda row: row.path) == sorted(expected, key=lambda row: row.path)
-    assert len(await store.read(lambda reads: reads.standing_of_job(run.id, 1))) == 1
+    assert found == expected
+    assert await store.read(lambda reads: reads.standing_of_job(run.id, 1)) == expected[:1]
+    assert await store.read(lambda reads: reads.standing_count_of_job(run.id)) == 2
+
+
+async def test_control_flow_stands_before_its_branches(store: Store, house: House) -> None:
+    run = started(execution(house.job))
+    held = {"status": "IN_PROGRESS", "started_at": NOW}
+    outer, inner = (attempt(run, "", path=path, type="JOIN", **held) for path in ("outer", "inner"))
+    rows = [outer, attempt(run, house.task.id, path="a"), inner, attempt(run, house.task.id, path="b")]
+    await keep(store, run)
+    await keep_each(store, *rows)
+    found = await store.read(lambda reads: reads.standing_of_job(run.id, 3))
+    assert [row.path for row in found] == ["outer", "inner", "a"]
 
 
 async def test_the_last_poll_counts(store: Store, house: House) -> None:

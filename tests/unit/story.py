@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from data_factory.engine import decider, lease
+from data_factory.engine import decider, lease, scope
 from data_factory.engine.compiling import compile_graph
 from data_factory.engine.run import Needs, Outcome, Run
 from data_factory.engine.scripts import Script, Verdict, evaluate
@@ -96,6 +96,7 @@ class Story:
         self.unforeseen: list[Needs] = []
         self._all_active = False
         self.may_think = True
+        self._too_large: list[frozenset[str]] = []
         self._verdicts: dict[Script, Verdict] = {}
         self._numbers = count(1)
 
@@ -212,9 +213,17 @@ class Story:
                 return
             except Needs as needs:
                 self.unforeseen.append(needs)
-                paths |= needs.paths
+                paths |= needs.paths | self._outputs(needs.outputs)
                 self._all_active |= needs.active
                 self._verdicts |= {script: evaluate(script) for script in needs.scripts}
+
+    def _outputs(self, paths: frozenset[str]) -> frozenset[str]:
+        """Those of which the outputs are to be loaded: all, or, too large together, none."""
+        latest = {row.path: row for row in self.rows.values()}
+        if sum(len(latest[path].output) for path in paths if path in latest) <= scope.MAX_PAYLOAD_BYTES:
+            return paths
+        self._too_large.append(paths)
+        return frozenset()
 
     def _run(self, paths: set[str]) -> Run:
         latest = {row.path: row for row in self.rows.values()}
@@ -227,6 +236,7 @@ class Story:
             active=active if self._all_active else None,
             verdicts=self._verdicts,
             may_think=self.may_think,
+            too_large=self._too_large,
         )
 
     def _take(self, outcome: Outcome) -> None:

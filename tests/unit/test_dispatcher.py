@@ -294,6 +294,55 @@ async def test_what_was_claimed_for_one_who_was_told_that_nobody_knows_is_handed
     assert (await waiting.submit(here.report(held[0]))).status == "COMPLETED"
 
 
+async def test_what_cannot_be_handed_back_at_once_is_handed_back_later(
+    here: Factory, silent: Silent, waiting: Dispatcher, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is there who could ask for it again: it would run out of its lease in nobody's hands."""
+    await waiting.submit(here.launch(job))
+    [work] = await here.platform.catalog.tasks(here.account_id, Part())
+    [row] = await waiting.submit(here.claim(work))
+    write = silent.write
+    refusals = 3
+    kept = asyncio.Event()
+
+    async def refuses_at_first(work: Any, tell: Any, within: float) -> Any:
+        nonlocal refusals
+        refusals -= 1
+        if refusals >= 0:
+            raise StoreUnavailable
+        kept.set()
+        return await write(work, tell, within)
+
+    monkeypatch.setattr(dispatching, "HAND_BACK_AGAIN_S", 0)
+    monkeypatch.setattr(silent, "write", refuses_at_first)
+    waiting.hand_back([row])
+    await kept.wait()
+    [again] = await waiting.submit(here.claim(work))
+    assert (again.id, again.attempt) == (row.id, 1)
+    assert again.lease != row.lease
+
+
+async def test_once_it_has_stopped_nothing_is_handed_back_later(
+    here: Factory, silent: Silent, waiting: Dispatcher, job: JobRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await waiting.submit(here.launch(job))
+    [work] = await here.platform.catalog.tasks(here.account_id, Part())
+    [row] = await waiting.submit(here.claim(work))
+    tries: list[object] = []
+
+    async def refuses(work: Any, tell: Any, within: float) -> Any:
+        tries.append(work)
+        raise StoreUnavailable
+
+    monkeypatch.setattr(dispatching, "HAND_BACK_AGAIN_S", 0)
+    monkeypatch.setattr(silent, "write", refuses)
+    waiting.hand_back([row])
+    await waiting.stop()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(tries) == 1
+
+
 async def test_a_store_that_answers_late_but_in_time_has_refused_nobody_it_took(
     here: Factory, silent: Silent, waiting: Dispatcher, job: JobRecord
 ) -> None:

@@ -247,13 +247,33 @@ def test_mentions_say_where_each_task_is_named():
         "c": "${${workflow.input.task}.output}",
     }
     assert compile_template(value, "tasks[0].input").mentions == (
-        Mention("tasks[0].input.a.b[1]", "first", "${first.output.x}"),
-        Mention("tasks[0].input.a.b[1]", "second", "${second.output.y}"),
-        Mention('tasks[0].input["é"]', "first", "${first.output.${third.output.k}}"),
-        Mention('tasks[0].input["é"]', "third", "${third.output.k}"),
+        Mention("tasks[0].input.a.b[1]", "first", "${first.output.x}", "output"),
+        Mention("tasks[0].input.a.b[1]", "second", "${second.output.y}", "output"),
+        Mention('tasks[0].input["my-key"]', "workflow", "${workflow.input.x}", "input"),
+        Mention('tasks[0].input["é"]', "first", "${first.output.${third.output.k}}", "output"),
+        Mention('tasks[0].input["é"]', "third", "${third.output.k}", "output"),
         Mention("tasks[0].input.c", None, "${${workflow.input.task}.output}"),
+        Mention("tasks[0].input.c", "workflow", "${workflow.input.task}", "input"),
     )
     assert compile_template({"a": ["${first.status}"]}).mentions[0].path == "a[0]"
+
+
+@pytest.mark.parametrize(
+    ("text", "members"),
+    [
+        ("${a}", {("a", None)}),
+        ("${a['output'].x}", {("a", "output")}),
+        ("${a['output','status']}", {("a", None)}),
+        ("${a..output}", {("a", None)}),
+        ("${a[0]}", {("a", None)}),
+        ("${a.output[?@.x == $.b.status]}", {("a", "output"), ("b", "status")}),
+        ("${a.outputs[${b.output.n}]}", {("a", "outputs"), ("b", "output")}),
+        ("${a.out${b.output.n}.x}", {("a", None), ("b", "output")}),
+        ("${a.${b.output.n}}", {("a", None), ("b", "output")}),
+    ],
+)
+def test_a_mention_says_which_member_is_read_where_that_is_written(text, members):
+    assert {(mention.reference, mention.member) for mention in compile_template(text).mentions} == members
 
 
 # Errors

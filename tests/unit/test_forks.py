@@ -212,6 +212,22 @@ def test_what_branches_gave_may_be_too_much_to_be_read(monkeypatch: pytest.Monke
     )
 
 
+def test_what_many_branches_gave_is_not_even_read_where_it_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"t{number}" for number in range(scope.FEW + 2)]
+    for limit, status in ((10_000, "COMPLETED"), (500, "FAILED")):
+        told = story(*fork(*([step(name)] for name in names)), output={"all": "${join.output}"})
+        monkeypatch.setattr(scope, "MAX_PAYLOAD_BYTES", 10_000)
+        for name in names[:-1]:
+            told.work({"text": "x" * 40}, at=name)
+        monkeypatch.setattr(scope, "MAX_PAYLOAD_BYTES", limit)
+        told.unforeseen.clear()
+        told.work({"text": "x" * 40}, at=names[-1])
+        assert told.status == status
+        assert [needs.outputs for needs in told.unforeseen if needs.outputs] == [frozenset(names[:-1])]
+        assert not any(needs.paths & set(names) for needs in told.unforeseen)
+    assert (told.failure["code"], told.failure["taskReferenceName"]) == ("output_too_large", "join")
+
+
 def test_a_canceled_job_has_its_branches_canceled() -> None:
     told = story(*fork([step("a")], [step("b")]))
     told.cancel()

@@ -13,7 +13,7 @@ from data_factory.service.batch import Effects
 from data_factory.service.commands import Cancel
 from data_factory.service.waiting_room import Presence
 from tests.factory import LONG, Factory, factory
-from tests.workshop import step
+from tests.workshop import KEY, step
 
 pytestmark = pytest.mark.anyio
 
@@ -158,6 +158,40 @@ async def test_a_place_under_the_limit_goes_to_one_who_waits(here: Factory) -> N
     assert len(await poll) == 1
 
 
+@pytest.mark.parametrize("how", ["revoked", "disabled", "expired"])
+async def test_a_poll_ends_with_its_key_and_is_given_nothing_that_comes_later(here: Factory, how: str) -> None:
+    keys, work, presence = here.platform.keys, await here.task(), Presence()
+    job = await here.job(step("first", work))
+    record, key = await keys.create(here.account_id, "worker", expires_at=here.now + 60_000)
+    caller = await keys.caller(key)
+    if how == "expired":
+        here.now += 60_000
+    with keys.attended(caller, presence):
+        poll = here.polls(work, presence=presence)
+        await here.settle()
+        if how == "revoked":
+            await keys.revoke(here.account_id, record.id)
+        elif how == "disabled":
+            keys.forget([here.account_id])
+        else:
+            await here.settle()
+        assert await poll == []
+    await here.launches(job)
+    assert len(await here.polls(work)) == 1, "it was left for who comes next"
+
+
+async def test_a_poll_does_not_end_with_another_key(here: Factory) -> None:
+    keys, work, presence = here.platform.keys, await here.task(), Presence()
+    record, _ = await keys.create(here.account_id, "another")
+    with keys.attended(await keys.caller(KEY), presence):
+        poll = here.polls(work, presence=presence)
+        await here.settle()
+        await keys.revoke(here.account_id, record.id)
+        keys.forget()
+        await here.launches(await here.job(step("first", work)))
+        assert len(await poll) == 1
+
+
 async def test_closing_the_room_answers_all_polls_with_nothing(here: Factory) -> None:
     work = await here.task()
     polls = [here.polls(work) for _ in range(3)]
@@ -179,6 +213,31 @@ async def test_who_waits_for_the_end_of_a_job_is_told_of_it(here: Factory) -> No
     (held,) = await here.polls(work)
     await here.platform.executions.report(here.report(held))
     assert [look.status for look in await asyncio.gather(*looks)] == ["COMPLETED"] * 3
+
+
+async def test_who_launches_can_wait_for_the_end(here: Factory) -> None:
+    work = await here.task()
+    launch = here.launch(await here.job(step("first", work)), key="once")
+    twice = [asyncio.create_task(here.platform.executions.launch(launch, LONG)) for _ in range(2)]
+    (held,) = await here.polls(work)
+    await here.settle()
+    again = replace(launch, id=here.new_id())
+    late = asyncio.create_task(here.platform.executions.launch(again, LONG))
+    await here.settle()
+    assert not any(launched.done() for launched in (*twice, late))
+    await here.platform.executions.report(here.report(held))
+    ends = [await launched for launched in (*twice, late)]
+    assert [(end.id, end.status) for end in ends] == [(launch.id, "COMPLETED")] * 3
+
+
+async def test_an_end_that_was_decided_here_is_not_read_again(here: Factory) -> None:
+    work = await here.task()
+    launch = here.launch(await here.job(step("first", work)))
+    launched = asyncio.create_task(here.platform.executions.launch(launch, LONG))
+    (held,) = await here.polls(work)
+    here.store.ask = here.store.read = None  # type: ignore[assignment, method-assign]
+    await here.platform.executions.report(here.report(held))
+    assert (await launched).status == "COMPLETED"
 
 
 async def test_a_cancel_is_an_end_too(here: Factory) -> None:

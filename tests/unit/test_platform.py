@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
-from data_factory.service import batch as batches
 from data_factory.service import platform as platforms
-from data_factory.service import sparing
+from data_factory.service import slots, sparing
+from data_factory.service.batch import Effects
 from data_factory.service.paging import Part
 from data_factory.store.disk import DiskBlobs
 from data_factory.store.promises import StoreUnavailable, Transaction
@@ -43,7 +44,7 @@ async def test_what_waits_for_a_slot_is_started_at_the_start(tmp_path: Path, mon
     """A server that was killed between two transactions may have left slots free."""
     here = await opened(tmp_path)
     job = await here.job(step("first", await here.task()), pipeline=await here.pipeline(slots=5))
-    monkeypatch.setattr(batches, "MAX_STARTS", 1)
+    monkeypatch.setattr(slots, "MAX_STARTS", 1)
     monkeypatch.setattr(platforms.Platform, "_fill_later", lambda *_: None)  # killed before it could
     await here.launches(*[job] * 5)
     assert await statuses(here) == ["RUNNING"] + ["PENDING"] * 4
@@ -57,7 +58,7 @@ async def test_what_waits_for_a_slot_is_started_at_the_start(tmp_path: Path, mon
 async def test_more_than_one_transaction_starts_are_started_one_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "MAX_STARTS", 2)
+    monkeypatch.setattr(slots, "MAX_STARTS", 2)
     here = await opened(tmp_path)
     job = await here.job(step("first", await here.task()), pipeline=await here.pipeline(slots=7))
     await here.launches(*[job] * 9)
@@ -69,7 +70,7 @@ async def test_more_than_one_transaction_starts_are_started_one_after_the_other(
 async def test_a_stop_in_the_middle_of_starting_leaves_nothing_hanging(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "MAX_STARTS", 1)
+    monkeypatch.setattr(slots, "MAX_STARTS", 1)
     here = await opened(tmp_path)
     job = await here.job(step("first", await here.task()), pipeline=await here.pipeline(slots=50))
     await here.launches(*[job] * 50)
@@ -102,7 +103,7 @@ async def test_slots_that_could_not_be_filled_are_filled_when_the_store_is_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL)
-    monkeypatch.setattr(batches, "MAX_STARTS", 1)
+    monkeypatch.setattr(slots, "MAX_STARTS", 1)
     monkeypatch.setattr(platforms, "RETRY_S", 0)
     here = Factory(tmp_path)
     outage = Outage(SqliteStore(tmp_path / "other"))
@@ -114,14 +115,15 @@ async def test_slots_that_could_not_be_filled_are_filled_when_the_store_is_back(
     first, second = [await here.job(step("first", work), pipeline=pipeline) for pipeline in (line, other)]
     tell = here.platform.dispatcher._on_effects
 
-    def cut(effects: batches.Effects) -> None:
-        outage.lasts = 3
+    def cut(effects: Effects) -> None:
+        outage.lasts = sys.maxsize
         here.platform.dispatcher._on_effects = tell
         tell(effects)
 
     here.platform.dispatcher._on_effects = cut
     await here.launches(first, second)
     assert await statuses(here) == ["RUNNING", "PENDING"]
+    outage.lasts = 3
     await here.settle()
     assert await statuses(here) == ["RUNNING", "RUNNING"]
     await here.platform.stop()

@@ -9,8 +9,10 @@ import pytest
 
 from data_factory.engine.expressions import ExpressionErrors, compile_template
 from data_factory.engine.publication import check_job, custom_task_keys, job_errors
+from data_factory.engine.scope import TASK_MEMBERS, WORKFLOW_MEMBERS
 from data_factory.model.definitions import JobBody, JobDefinition, JobTaskBody
 from data_factory.model.errors import FieldError, Invalid
+from tests.unit.story import Story, step
 
 KNOWN = {"power": "a" * 24, "mail": "b" * 24}
 
@@ -134,6 +136,69 @@ def test_an_input_that_reads_itself_a_later_task_or_nobody_is_refused(words: Wor
 @pytest.mark.parametrize("words", DIALECTS)
 def test_output_parameters_that_read_nobody_are_refused(words: Words) -> None:
     assert list(errors_of(task("first"), **{words["output"]: {"v": "${nobody.output}"}})) == [f"{words['output']}.v"]
+
+
+@pytest.mark.parametrize("words", DIALECTS)
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("${first.outputs.x}", "names 'outputs', which is nothing of 'first': did you mean `output`?"),
+        ("${first.Status}", "names 'Status', which is nothing of 'first': did you mean `status`?"),
+        ("${workflow.inputs.x}", "names 'inputs', which is nothing of 'workflow': did you mean `input`?"),
+        ("${workflow.inputs.${workflow.input.x}}", "'workflow': did you mean `input`?"),
+        ("${workflow['inputs'][*]}", "did you mean `input`?"),
+        ("${first.output[?@.x == $.workflow.inputs.x]}", "did you mean `input`?"),
+        (
+            "${first.power}",
+            "names 'power', which is nothing of 'first': expected one of "
+            "input, output, status, taskId, retryCount, startTime, endTime, reasonForIncompletion",
+        ),
+        ("${workflow.secrets.x}", "correlationId, workflowType, version, startTime, variable"),
+    ],
+)
+def test_a_member_that_neither_workflow_nor_a_task_has_is_refused(words: Words, text: str, said: str) -> None:
+    second = task("second", **{words["input"]: {"deep": [text]}})
+    errors = errors_of(task("first"), second, **{words["output"]: {"v": text}})
+    assert list(errors) == [f"tasks[1].{words['input']}.deep[0]", f"{words['output']}.v"]
+    assert all(error.startswith(text) and error.endswith(said) for error in errors.values())
+
+
+def test_a_member_that_is_wrong_is_told_once_for_each_place_and_hides_no_other() -> None:
+    text = "${first.outputs.a} ${first.outputs.b} ${workflow.inputs.a} ${gone.outputs}"
+    first = JobTaskBody(name="${account}/power", task_reference_name="first")
+    body = JobBody(key="job", tasks=(first,), output={"v": text})
+    assert [error.message.split(" ", 1)[1].split(":")[0] for error in job_errors(body, KNOWN)] == [
+        "names 'outputs', which is nothing of 'first'",
+        "names 'inputs', which is nothing of 'workflow'",
+        "names 'gone', which is no task before it",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("${first}", "${workflow}", "${first.*}", "${first..x}", "${first['input', 'output']}", "$${first.outputs}"),
+        *("${first.${workflow.input.x}}", "${first.out${workflow.input.x}}", "${workflow.variable.x}"),
+        *(
+            "${workflow.parentWorkflowId}",
+            "${workflow.reasonForIncompletion}",
+            "${first.iteration}",
+            "${first.taskType}",
+        ),
+    ],
+)
+def test_what_may_be_there_and_what_conductor_has_is_accepted(text: str) -> None:
+    check(task("first"), task("second", input={"v": text}), output={"v": text})
+
+
+def test_all_that_is_there_may_be_read_and_all_that_may_be_read_is_there() -> None:
+    story = Story(step("first"), output={"workflow": "${workflow}", "first": "${first}"})
+    story.start()
+    story.claim()
+    story.complete()
+    read = msgspec.json.decode(story.execution.output)
+    assert list(read["workflow"]) == list(WORKFLOW_MEMBERS)
+    assert list(read["first"]) == list(TASK_MEMBERS)
 
 
 @pytest.mark.parametrize("words", DIALECTS)

@@ -94,6 +94,25 @@ def test_one_that_calls_itself_for_ever_is_stopped() -> None:
     assert "stack" in str(given("(function f() { f(); })()").error)
 
 
+@pytest.mark.parametrize(
+    "source", [r"'\u0000'", r"({a: ['x\u0000y']})", r"'\ud800'", r"'\\\udfff'", r"({'\udc00': 1})"]
+)
+def test_a_value_that_cannot_be_kept_is_an_error(source: str) -> None:
+    assert "cannot be kept" in str(given(source).error)
+
+
+@pytest.mark.parametrize(
+    ("source", "value"), [(r"'\ud83d\ude00'", '"😀"'), (r"'\\u0000'", r'"\\u0000"'), (r"'\u0001'", r'"\u0001"')]
+)
+def test_what_only_looks_like_one_is_none(source: str, value: str) -> None:
+    assert given(source) == Verdict(value)
+
+
+def test_something_thrown_that_has_no_text_is_said_in_our_words() -> None:
+    error = given("throw {toString() { throw 1; }}").error
+    assert error == "it threw something that cannot be shown as text"
+
+
 def test_a_long_message_is_cut() -> None:
     assert len(str(given("throw 'x'.repeat(100000)").error)) < 400
 

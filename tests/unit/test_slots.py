@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from data_factory.engine import decider
-from data_factory.service import batch as batches
+from data_factory.service import slots
 from data_factory.service.batch import Done
 from data_factory.service.commands import Cancel, FillSlots, Resize
 from data_factory.service.world import World
@@ -82,7 +82,7 @@ def fill(shop: Workshop, done: Done) -> list[int]:
 def test_one_transaction_starts_only_so_many_and_says_what_it_left(
     shop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "MAX_STARTS", 2)
+    monkeypatch.setattr(slots, "MAX_STARTS", 2)
     job = shop.job(step("first", shop.task()), pipeline=shop.pipeline(slots=7))
     done = shop.batch(*(shop.launch(job) for _ in range(9)))
     assert fill(shop, done) == [2, 4, 6, 7]
@@ -96,7 +96,7 @@ def test_one_transaction_starts_only_so_many_in_all_pipelines_together(
     lines = [shop.pipeline(slots=1) for _ in range(4)]
     for line in lines:
         shop.batch(*[shop.launch(shop.job(step("first", work), pipeline=line)) for _ in range(3)])
-    monkeypatch.setattr(batches, "MAX_STARTS", 3)
+    monkeypatch.setattr(slots, "MAX_STARTS", 3)
     done = shop.batch(*(Resize(msgspec.structs.replace(line, slots=3)) for line in lines))
     assert fill(shop, done) == [7, 10, 12]
     started = [row.pipeline_id for row in shop.executions() if row.status == "RUNNING"]
@@ -107,13 +107,13 @@ def test_one_transaction_starts_only_so_many_in_all_pipelines_together(
 def test_however_many_are_started_at_a_time_each_pipeline_keeps_its_order(
     shop: Workshop, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(batches, "MAX_STARTS", most)
+    monkeypatch.setattr(slots, "MAX_STARTS", most)
     work = shop.task()
-    jobs = [shop.job(step("first", work), pipeline=shop.pipeline(slots=slots)) for slots in (2, 5)]
+    jobs = [shop.job(step("first", work), pipeline=shop.pipeline(slots=count)) for count in (2, 5)]
     fill(shop, shop.batch(*(shop.launch(jobs[number % 2]) for number in range(16))))
-    for job, slots in zip(jobs, (2, 5), strict=True):
+    for job, count in zip(jobs, (2, 5), strict=True):
         mine = [row.status for row in shop.executions() if row.job_id == job.id]
-        assert mine == ["RUNNING"] * slots + ["PENDING"] * (8 - slots)
+        assert mine == ["RUNNING"] * count + ["PENDING"] * (8 - count)
 
 
 def test_a_job_that_cannot_be_started_fails_and_the_next_one_starts(
@@ -156,7 +156,7 @@ def test_what_waits_elsewhere_is_not_read(shop: Workshop) -> None:
 
 
 def test_one_transaction_starts_only_so_much(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "MAX_STARTED_BYTES", 250)
+    monkeypatch.setattr(slots, "MAX_STARTED_BYTES", 250)
     line = shop.pipeline(slots=1)
     job = shop.job(step("first", shop.task()), pipeline=line)
     shop.batch(*(shop.launch(job, {"text": "x" * 100}) for _ in range(6)))

@@ -28,7 +28,7 @@ BEGINNINGS = {
     "Job execution": {"PENDING"},
     "Task execution": {"SCHEDULED", "IN_PROGRESS", "FAILED_WITH_TERMINAL_ERROR"},
 }
-NEVER_BEGUN = {"Job execution": set[str](), "Task execution": {"SKIPPED"}}
+NEVER_BEGUN = {"Job execution": set[str](), "Task execution": set[str]()}
 WORDS = {
     "Job": get_args(status.JobStatus),
     "Job execution": get_args(status.JobExecutionStatus),

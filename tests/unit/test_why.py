@@ -150,6 +150,20 @@ def test_many_causes_are_summed_up(shop: Workshop) -> None:
     assert summary(many[:3]) == "0. 1. 2."
 
 
+def test_of_a_wide_fork_the_join_is_told_first_and_how_many_more_there_are(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(why, "MOST_TASKS", 3)
+    work = shop.task("scale")
+    ways = [[step(f"t{number}", work)] for number in range(9)]
+    fork = {"name": "fork", "taskReferenceName": "fork", "type": "FORK_JOIN", "forkTasks": ways}
+    join = {"name": "join", "taskReferenceName": "join", "type": "JOIN"}
+    told = causes(shop, launched(shop, shop.job(fork, join)))
+    assert [one.code for one in told] == ["waiting_for_branches", "no_worker", "no_worker", "more"]
+    assert (told[-1].message, told[-1].count) == ("7 more of its task executions wait or run.", 7)
+    assert summary(told).endswith(" And 7 more.")
+
+
 def test_it_waits_for_a_time(shop: Workshop) -> None:
     pause = {"name": "a pause", "taskReferenceName": "pause", "type": "WAIT", "inputParameters": {"duration": "2h"}}
     id = launched(shop, shop.job(pause, outputParameters={}))

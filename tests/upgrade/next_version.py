@@ -74,8 +74,9 @@ def make_next_version(folder: Path) -> Path:
     for store in ("postgresql", "sqlite"):
         _edit(package / f"store/{store}/sql/task_executions.sql", _by_its_new_name, _counting)
         _edit(package / f"store/{store}/sql/why.sql", _in_standing_by_its_new_name)
-    _edit(package / "store/postgresql/reads.py", _read_by_its_new_name)
-    _edit(package / "store/sqlite/transaction.py", _read_by_its_new_name)
+        for name in ("in_short", "links", "timeline"):
+            _edit(package / f"store/{store}/sql/{name}.sql", _by_its_new_name)
+        _edit(package / f"store/{store}/session.py", _read_by_its_new_name)
     return folder
 
 

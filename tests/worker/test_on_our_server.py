@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -547,6 +548,49 @@ async def test_what_does_not_end_within_the_grace_is_handed_back(
     for one, execution_id in ((desk, in_thread), (other, in_loop)):
         handed_back = one.task_execution(execution_id)
         assert (handed_back.status, handed_back.attempt) == ("SCHEDULED", 1)
+
+
+async def test_what_a_task_gives_once_it_knows_that_it_has_to_stop_is_not_taken_for_the_whole(
+    server: str, api: Client, desk: Desk, clock: ManualClock
+) -> None:
+    others = [Desk(api) for _ in range(2)]
+    begun: queue.SimpleQueue[str] = queue.SimpleQueue()
+    told = threading.Event()
+
+    @task(desk.key)
+    def looks(ctx: TaskContext) -> dict[str, str]:
+        begun.put("looks")
+        with ctx.cancellation.heard_by(told.set):
+            told.wait()
+        return {"done": "a part" if ctx.cancelled else "all"}
+
+    @task(others[0].key)
+    def does_not_look() -> dict[str, str]:
+        begun.put("does not look")
+        told.wait()
+        return {"done": "all"}
+
+    @task(others[1].key)
+    async def catches() -> dict[str, str]:
+        begun.put("catches")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return {"done": "a part"}
+        return {"done": "all"}
+
+    worker = make_worker(server, looks, does_not_look, catches, clock=clock, concurrency=3, grace=5)
+    async with running(worker) as working:
+        runs = [one.launch() for one in (desk, *others)]
+        for _ in runs:
+            await asyncio.to_thread(begun.get, timeout=60)
+        worker.stop()
+        await clock.someone_sleeps(5, 5)
+        await clock.advance(5)
+        await asyncio.wait_for(working, 60)
+    ends = [one.task_execution(run) for one, run in zip((desk, *others), runs, strict=True)]
+    assert [one.status for one in ends] == ["SCHEDULED", "COMPLETED", "SCHEDULED"]
+    assert [one.output for one in ends] == [{}, {"done": "all"}, {}]
 
 
 async def test_work_that_was_claimed_while_it_stopped_is_handed_back(

@@ -355,3 +355,25 @@ async def test_a_key_that_is_refused_at_any_time_stops_it(
     hosted.enqueue(hosted.add_task("power"), {"power": 2})
     with pytest.raises(KeyRefused, match="refuses the API key"):
         await asyncio.wait_for(make_worker(address, power, clock=clock).run_async(), 60)
+
+
+async def test_there_is_no_pause_there(hosted: HostedPlatform, address: str, clock: ManualClock) -> None:
+    """A task that minds pauses runs there as if there were none, also after a heartbeat."""
+    paused: list[bool] = []
+
+    @task("considerate")
+    async def considerate(ctx: TaskContext) -> dict[str, str]:
+        await ctx.resumed()
+        paused.append(ctx.paused)
+        assert await asyncio.to_thread(hosted.heartbeats.wait, 20)
+        await ctx.resumed()
+        paused.append(ctx.paused or not ctx.wait_until_resumed())
+        return {"trace": ctx.traceparent}
+
+    task_id = hosted.add_task("considerate", responseTimeoutSeconds=60)
+    execution_id = hosted.enqueue(task_id, {})
+    async with running(make_worker(address, considerate, clock=clock)):
+        ending = asyncio.create_task(ended(hosted, execution_id))
+        await let_time_pass(clock, ending)
+    assert paused == [False, False]
+    assert ending.result()[0]["output"] == {"trace": ""}

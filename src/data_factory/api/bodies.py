@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 
-from data_factory.model.errors import FieldError, Invalid
+from data_factory.model.errors import MAX_ERRORS, FieldError, Invalid, first_errors, member
+from data_factory.model.misfits import BOUNDS, NO_TIME, REQUIRED, UNKNOWN, doubled, misfit
 
 T = TypeVar("T")
+_Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 MAX_DEPTH: Final = 200
-MAX_ERRORS: Final = 100
 MAX_EXPLAINED_BYTES: Final = 256 * 1024
 """The largest body of which every error is told; of a larger one, the first: looking for all would hold up the rest."""
 
@@ -35,6 +37,10 @@ _TYPES: Final = {
     "array": "an array",
     "null": "null",
 }
+_STEP: Final = re.compile(r"([^\[\].]+)|\[(\d+)\]")
+
+_FORMATS: Final = FormatChecker(formats=())
+"""Which formats of texts are looked at: that of times, as they are read."""
 
 
 class Misfit(Invalid):
@@ -45,8 +51,14 @@ class Misfit(Invalid):
         self.value = value
 
 
-def read_json(raw: bytes) -> Any:
-    """The JSON value that was sent.
+@_FORMATS.checks("date-time", raises=msgspec.ValidationError)
+def _is_time(value: object) -> bool:
+    """Whether a text is a time as a body may have it; what is no text has another error."""
+    return not isinstance(value, str) or bool(msgspec.convert(value, _Time))
+
+
+def read_json(raw: bytes, what: str = "The body") -> Any:
+    """The JSON value that was sent. `what` it is, for whoever is told that it is none.
 
     Raises:
         Invalid: it is not JSON, or it holds what cannot be kept: NUL, NaN, lone surrogates, more than 200 levels.
@@ -54,15 +66,27 @@ def read_json(raw: bytes) -> Any:
     try:
         value = _decode(raw)
     except RecursionError:
-        raise _too_deep() from None
+        raise _too_deep(what) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"The body is not valid JSON in UTF-8: {error}.") from None
+        raise Invalid(f"{what} is not valid JSON in UTF-8: {error}.") from None
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
-        raise _too_deep()
+        raise _too_deep(what)
     if _NUL in raw:
         paths = islice(_nul_paths(value, ""), MAX_ERRORS)
         if errors := tuple(FieldError(path, "the character NUL cannot be kept") for path in paths):
             raise Invalid(errors=errors)
+    return value
+
+
+def read_definition(raw: bytes, what: str = "The body") -> Any:
+    """What `read_json` gives, of what people write by hand: a member that is there twice is a slip of theirs.
+
+    Raises:
+        Invalid: as `read_json`; or a member is there twice.
+    """
+    value = read_json(raw, what)
+    if errors := first_errors(doubled(COMMENT_LINE.sub(b"", raw))):
+        raise Invalid(errors=errors)
     return value
 
 
@@ -81,14 +105,14 @@ def convert(value: Any, type: type[T], size: int = 0) -> T:
     """The value as `type`; it came as `size` bytes.
 
     Raises:
-        Misfit: with all that is wrong, up to a hundred things, each with its path.
+        Misfit: with all that is wrong, up to a hundred things, each with its path, and that there is more.
     """
     try:
         return msgspec.convert(value, type)
     except msgspec.ValidationError as first:
-        errors = set(islice(_errors(value, type), MAX_ERRORS)) if size <= MAX_EXPLAINED_BYTES else set()
-        in_order = sorted(errors, key=lambda error: (error.path, error.message))
-        raise Misfit(tuple(in_order) or (_first_error(str(first)),), value) from None
+        errors = set(islice(_errors(value, type), MAX_ERRORS + 1)) if size <= MAX_EXPLAINED_BYTES else set()
+        in_order = sorted(errors, key=lambda error: (_steps(error.path), error.message))
+        raise Misfit(first_errors(in_order or [misfit(str(first))]), value) from None
 
 
 def what_fits(value: Any, type: type[Any]) -> dict[str, Any]:
@@ -110,14 +134,9 @@ def encode(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _first_error(message: str) -> FieldError:
-    """What msgspec says, as we say it.
-
-    >>> _first_error("Expected `int`, got `str` - at `$.reports[0].id`")
-    FieldError(path='reports[0].id', message='Expected `int`, got `str`')
-    """
-    what, _, where = message.partition(" - at ")
-    return FieldError(re.sub(r"^\$\.?", "", where.strip("`")), what)
+def _steps(path: str) -> list[tuple[str, int]]:
+    """A path, to be sorted by: `tasks[2]` comes before `tasks[10]`."""
+    return [(name, int(number or 0)) for name, number in _STEP.findall(path)]
 
 
 def _errors(value: Any, type: type[Any]) -> Iterator[FieldError]:
@@ -128,7 +147,7 @@ def _errors(value: Any, type: type[Any]) -> Iterator[FieldError]:
 def _validator(type: type[Any]) -> Draft202012Validator:
     validator = _validators.get(type)
     if validator is None:
-        validator = _validators[type] = Draft202012Validator(msgspec.json.schema(type))
+        validator = _validators[type] = Draft202012Validator(msgspec.json.schema(type), format_checker=_FORMATS)
     return validator
 
 
@@ -141,6 +160,8 @@ def _fields_of(type: type[Any]) -> tuple[msgspec.structs.FieldInfo, ...]:
 
 def _explain(error: Any) -> Iterator[FieldError]:
     path = _path(error.absolute_path)
+    if "propertyNames" in error.relative_schema_path:
+        path = member(path, error.instance)
     match error.validator:
         case "anyOf":
             fitting = [one for one in error.context or () if one.validator != "type" or len(one.relative_path)]
@@ -157,30 +178,22 @@ def _explain(error: Any) -> Iterator[FieldError]:
         case "required":
             for name in error.validator_value:
                 if name not in error.instance:
-                    yield FieldError(_join(path, name), "is required")
+                    yield FieldError(member(path, name), REQUIRED)
         case "additionalProperties":
             known: Mapping[str, Any] = error.schema.get("properties", {})
             for name in error.instance.keys() - known.keys():
-                yield FieldError(_join(path, name), "is not a field that is known here")
+                yield FieldError(member(path, name), UNKNOWN)
         case "enum":
             yield FieldError(path, f"expected one of {', '.join(map(str, error.validator_value))}")
+        case "format":
+            yield FieldError(path, NO_TIME)
         case "pattern":
             hint = error.schema.get("description") or f"must match {error.validator_value}"
-            yield FieldError(path, hint if path else str(hint))
+            yield FieldError(path, str(hint).rstrip("."))
         case "minLength" | "maxLength" | "minItems" | "maxItems" | "minimum" | "maximum":
-            yield FieldError(path, f"{_BOUNDS[error.validator]} {error.validator_value}")
+            yield FieldError(path, f"{BOUNDS[error.validator]} {error.validator_value}")
         case _:
             yield FieldError(path, error.message)
-
-
-_BOUNDS: Final = {
-    "minLength": "its length must be at least",
-    "maxLength": "its length must be at most",
-    "minItems": "the number of items must be at least",
-    "maxItems": "the number of items must be at most",
-    "minimum": "must be at least",
-    "maximum": "must be at most",
-}
 
 
 def _kind(value: Any) -> str:
@@ -202,12 +215,8 @@ def _kind(value: Any) -> str:
 def _path(parts: Any) -> str:
     path = ""
     for part in parts:
-        path = f"{path}[{part}]" if isinstance(part, int) else _join(path, part)
+        path = f"{path}[{part}]" if isinstance(part, int) else member(path, part)
     return path
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
@@ -233,9 +242,9 @@ def _nul_paths(value: Any, path: str) -> Iterator[str]:
     elif isinstance(value, dict):
         for name, item in value.items():
             if "\0" in name:
-                yield _join(path, name.replace("\0", "\\u0000"))
-            yield from _nul_paths(item, _join(path, name))
+                yield member(path, name)
+            yield from _nul_paths(item, member(path, name))
 
 
-def _too_deep() -> Invalid:
-    return Invalid(f"The body has more than {MAX_DEPTH} levels.")
+def _too_deep(what: str) -> Invalid:
+    return Invalid(f"{what} has more than {MAX_DEPTH} levels.")

@@ -1,12 +1,53 @@
-"""HTTP/1.1 as uvicorn and httptools read it, with a limit to what a client can make the server remember."""
+"""HTTP/1.1 as uvicorn and httptools read it, with a limit to what a client can make the server remember; an answer is
+written in one go."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+import asyncio
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES: Final = 64 * 1024
+
+
+class InOneGo:
+    """A transport that sends the head of an answer together with what follows it: to write to a socket is one of the
+    dearest parts of a short answer. A head that nothing follows is sent by the next turn of the loop."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+        self._sending: asyncio.Handle | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send these bytes, after all that came before."""
+        if self._sending is not None:
+            self._transport.write(self._taken() + data)
+        elif data.startswith(b"HTTP/1.1 "):
+            self._head = data
+            self._sending = self._loop.call_soon(self._send)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close it once everything is sent."""
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._sending is not None:
+            self._transport.write(self._taken())
+
+    def _taken(self) -> bytes:
+        if self._sending is not None:
+            self._sending.cancel()
+        self._sending, head, self._head = None, self._head, b""
+        return head
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -21,6 +62,10 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self._requests = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client is there."""
+        super().connection_made(cast(asyncio.Transport, InOneGo(transport, self.loop)))
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of a request, or of several."""

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import hashlib
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from typing import Any, Final, get_args
 from urllib.parse import parse_qs
 
 import msgspec
@@ -15,9 +15,13 @@ from starlette.types import Receive, Scope
 
 from data_factory.api.presenting import Wire
 from data_factory.api.problems import Headers
-from data_factory.model.errors import FieldError, Invalid, TooLarge, Unauthorized
+from data_factory.model.actors import SAID, Actor
+from data_factory.model.errors import FieldError, Invalid, RateLimited, RoleNeeded, TooLarge, Unauthorized
 from data_factory.model.ids import is_cursor
+from data_factory.model.rates import Rate
+from data_factory.model.status import Role
 from data_factory.service.commands import IdempotencyKey
+from data_factory.service.finding import Found
 from data_factory.service.keys import Caller
 from data_factory.service.paging import MAX_PAGE_BYTES, Part
 from data_factory.service.platform import Platform
@@ -47,6 +51,7 @@ class Call:
         self.url: str = scope["path"]
         self.answer_headers: Headers = []
         self.raw = b""
+        self.id = b""
         self._scope = scope
         self._receive = receive
         self._caller: Caller | None = None
@@ -63,9 +68,19 @@ class Call:
         """The account of who calls."""
         return self.caller.account_id
 
+    @property
+    def actor(self) -> Actor:
+        """Who calls, from where, and by which way in, as what they do is written down.
+
+        The address is that of the connection: what a header says of it, anybody can say.
+        """
+        address, _ = self._scope.get("client") or ("", 0)
+        return Actor(self.caller.key_id, address, SAID.get(self.header(b"data-factory-origin"), "API"))
+
     def header(self, name: bytes) -> str:
         """A header, by its name in lower case; empty when it was not sent."""
-        return self.headers.get(name, b"").decode("latin-1")
+        value = self.headers.get(name)
+        return "" if value is None else value.decode("latin-1")
 
     @property
     def origin(self) -> str:
@@ -76,23 +91,52 @@ class Call:
 
     def query(self, name: str) -> str | None:
         """A parameter of the query string."""
-        values = parse_qs(self._scope["query_string"].decode("latin-1"), keep_blank_values=True).get(name)
+        values = self._asked().get(name)
         return values[0] if values else None
 
-    def part(self) -> Part:
-        """Which part of a list is asked for.
+    @property
+    def has_query(self) -> bool:
+        """Whether there is a query string."""
+        return bool(self._scope["query_string"])
+
+    def refuse_unknown(self, known: Iterable[str]) -> None:
+        """Hold the query string to the parameters that the endpoint knows.
+
+        Raises:
+            Invalid: there are others: a typing error would list what was not asked for.
+        """
+        if unknown := sorted(self._asked().keys() - {*known}):
+            there_are = ", ".join(known) or "none"
+            message = f"is not a parameter that is known here; there are: {there_are}"
+            raise Invalid(errors=tuple(FieldError(name, message) for name in unknown))
+
+    def _asked(self) -> dict[str, list[str]]:
+        return parse_qs(self._scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+    def part(self, more: int = 1) -> Part:
+        """Which part of a list is asked for, and so many more items: one more tells whether there is more.
 
         Raises:
             Invalid: the numbers are out of their bounds.
         """
-        page, size, cursor = self._page(), self._size(), self.query("cursor")
-        if page * size > MAX_OFFSET:
-            raise Invalid(errors=(FieldError("page", f"goes to {MAX_OFFSET:,} items; use `cursor` to go on"),))
+        errors: list[FieldError] = []
+        for number in (self._page, self._size):
+            try:
+                number()
+            except Invalid as error:
+                errors += error.errors
+        cursor = self.query("cursor")
         if cursor is not None and not is_cursor(cursor):
-            raise Invalid(errors=(FieldError("cursor", "is not the `nextCursor` of an answer"),))
-        return Part(cursor=cursor, offset=page * size, limit=size + 1)  # one more tells whether there is more
+            errors.append(FieldError("cursor", "is not the `nextCursor` of an answer"))
+        if not errors and self._page() * self._size() > MAX_OFFSET:
+            errors.append(FieldError("page", f"goes to {MAX_OFFSET:,} items; use `cursor` to go on"))
+        if errors:
+            raise Invalid(errors=tuple(errors))
+        return Part(cursor=cursor, offset=self._page() * self._size(), limit=self._size() + more)
 
-    def listed(self, records: list[Any], present: Callable[[Any], Wire], last: Callable[[Any], str]) -> Wire:
+    def listed(
+        self, records: list[Any], present: Callable[[Any], Mapping[str, Any]], last: Callable[[Any], str]
+    ) -> Wire:
         """The answer to a list, from what was found for `part()`: `last` gives the id of an item.
 
         It ends early, with a cursor, before it has more than 16 MiB; one item may be larger.
@@ -113,9 +157,19 @@ class Call:
             "nextCursor": last(records[len(shown) - 1]) if len(records) > len(shown) else None,
         }
 
+    def found(self, found: Found[Any], present: Callable[[Any], Mapping[str, Any]], last: Callable[[Any], str]) -> Wire:
+        """The answer to a find: `last` gives the id of an item. It may say that it is not complete."""
+        answer = self.listed(found.records, present, last)
+        if answer["nextCursor"] is None:
+            answer["nextCursor"] = found.go_on
+            if found.incomplete:
+                answer["incomplete"] = True
+        return answer
+
     def wait(self) -> float:
         """How long the caller would wait (`Prefer: wait=…`, RFC 7240), in seconds; what is granted is answered."""
-        match = _WAIT.search(self.header(b"prefer"))
+        asked = self.header(b"prefer")
+        match = _WAIT.search(asked) if asked else None
         if match is None:
             return 0
         seconds = min(int(match[1]), MAX_WAIT_S)
@@ -138,22 +192,45 @@ class Call:
 
     @contextlib.asynccontextmanager
     async def presence(self, wait: float) -> AsyncIterator[Presence]:
-        """Whether the caller is still there, watched while something waits on their behalf."""
+        """Whether the caller is still there, and their key valid, watched while something waits on their behalf.
+
+        Raises:
+            Unauthorized, AccountDisabled: it has become invalid since it was looked at.
+        """
         presence = Presence()
         if wait <= 0:
             yield presence
             return
         watch = asyncio.create_task(self._watch(presence))
+        keys = self.platform.keys
         try:
-            yield presence
+            with keys.attended(self.caller, presence):
+                await keys.caller(self._key())
+                yield presence
         finally:
             watch.cancel()
 
-    async def authenticate(self) -> None:
-        """Find out who calls.
+    async def authenticate(self, roles: Collection[Role]) -> None:
+        """Find out who calls, and whether this is for them.
 
         Raises:
             Unauthorized: nobody that is known.
+            RoleNeeded: the role of the key is none of these.
+            AccountDisabled: their account is.
+            RateLimited: they ask too often.
+        """
+        again = self._caller is not None  # who follows events is asked for again and again: that is one request
+        self._caller = caller = await self.platform.keys.caller(self._key())
+        if caller.rate is not None and not again:
+            self._count(caller.key_id, caller.rate)
+        if caller.role not in roles:
+            raise RoleNeeded(f"This needs a key with the role {_either(roles)}; this one has the role {caller.role}.")
+
+    def _key(self) -> str:
+        """The key that was sent.
+
+        Raises:
+            Unauthorized: there is none.
         """
         key = self.header(b"x-api-key")
         if not key:
@@ -161,7 +238,22 @@ class Call:
             key = token.strip() if scheme.lower() == "bearer" else ""
         if not key:
             raise Unauthorized
-        self._caller = await self.platform.keys.caller(key)
+        return key
+
+    def _count(self, key_id: str, rate: Rate) -> None:
+        """Count this request of a key that has a limit; the answer says what is left (draft-ietf-httpapi-ratelimit)."""
+        now = self.platform.clock()
+        bucket = self.platform.rates.bucket(key_id, rate, now)
+        try:
+            room = bucket.take(now)
+        except RateLimited:
+            room = bucket.room(now)
+            raise
+        finally:
+            self.answer_headers += [
+                (b"ratelimit-policy", b'"key";q=%d;w=%d' % (rate.count, rate.window_ms // 1_000)),
+                (b"ratelimit", b'"key";r=%d;t=%d' % (room.remaining, room.full_s)),
+            ]
 
     async def read_body(self) -> None:
         """Read the body.
@@ -171,14 +263,15 @@ class Call:
         """
         if (self.announced or 0) > MAX_BODY_BYTES:
             raise _too_large()
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in self.chunks():
-            chunks.append(chunk)
-            size += len(chunk)
+        pieces: list[bytes] = []
+        size, more = 0, True
+        while more:
+            piece, more = await self._piece()
+            pieces.append(piece)
+            size += len(piece)
             if size > MAX_BODY_BYTES:
                 raise _too_large()
-        self.raw = b"".join(chunks)
+        self.raw = b"".join(pieces)
 
     @property
     def announced(self) -> int | None:
@@ -194,11 +287,15 @@ class Call:
         """
         more = True
         while more:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise Disconnected
-            yield message.get("body", b"")
-            more = message.get("more_body", False)
+            piece, more = await self._piece()
+            yield piece
+
+    async def _piece(self) -> tuple[bytes, bool]:
+        """The next piece of the body, and whether there is more of it."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        return message.get("body", b""), message.get("more_body", False)
 
     async def _watch(self, presence: Presence) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -215,9 +312,18 @@ class Call:
         text = self.query(name)
         if text is None:
             return default
-        if not re.fullmatch(r"\d{1,9}", text) or not least <= int(text) <= most:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
             raise Invalid(errors=(FieldError(name, f"expected a whole number from {least} to {most}"),))
         return int(text)
+
+
+def _either(roles: Collection[Role]) -> str:
+    """Roles, the least of them first.
+
+    >>> _either({"admin", "operator"})
+    'operator or admin'
+    """
+    return " or ".join(role for role in reversed(get_args(Role)) if role in roles)
 
 
 def _too_large() -> TooLarge:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import quote
 
 from starlette.types import Send
@@ -15,12 +15,16 @@ from data_factory.model.records import FileRecord
 
 Headers = list[tuple[bytes, bytes]]
 
-_RANGE: Final = re.compile(r"(?i)bytes=[ \t]*(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))[ \t]*")
+_RANGE: Final = re.compile(r"(?i)bytes=[ \t]*(?:(\d{1,100})-(\d{0,100})|-(\d{1,100}))[ \t]*")
 _TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 
 
 class Content:
     """What is answered with instead of JSON. `begin` to before `end` is read from it, and then it is closed."""
+
+    media_type: ClassVar[str] = "*/*"
+    in_parts: ClassVar[bool] = True
+    """Whether one can ask for a part of it (`Range`), or for what has changed."""
 
     def __init__(
         self,

@@ -7,9 +7,11 @@ from typing import Final
 
 from data_factory.api.call import Call
 from data_factory.api.content import Content, headers_of, is_current, span, tag_of
+from data_factory.api.finding import LISTS, SORTING, find_in, is_sorted
 from data_factory.api.multipart import MAX_BESIDE_BYTES, FilePart, receive
 from data_factory.api.presenting import Wire, present_file
 from data_factory.api.routing import PAGING, Routes
+from data_factory.model.criteria import Criterion
 from data_factory.model.errors import (
     FileInUse,
     IdempotencyKeyReused,
@@ -35,7 +37,7 @@ routes: Final = Routes("Files")
 async def create_file(call: Call) -> Wire:
     """Upload a file, in the part `file` of a form; it is kept once all of it has come."""
     part = FilePart(call.header(b"content-type"))
-    async with call.platform.files.arrival(call.account_id) as arrival:
+    async with call.platform.files.arrival(call.account_id, by=call.actor) as arrival:
         if call.announced is not None:
             await arrival.expect(call.announced - MAX_BESIDE_BYTES)
         await receive(part, call.chunks(), arrival.write)
@@ -43,22 +45,26 @@ async def create_file(call: Call) -> Wire:
     return present_file(file, call.origin)
 
 
-@routes.get("/files", answer=Page[File], query=PAGING)
+@routes.get("/files", answer=Page[File], query=(*PAGING, *SORTING))
 async def list_files(call: Call) -> Wire:
     """List the files, newest first."""
+    if is_sorted(call):
+        return await find_in(call, File, LISTS[File](call), Criterion())
     found = await call.platform.files.files(call.account_id, call.part())
     return call.listed(found, lambda file: present_file(file, call.origin), lambda file: str(file.id))
 
 
 @routes.get("/files/{id}", answer=File, errors=(NotFound,))
 async def get_file(call: Call) -> Wire:
-    """Get what is known of a file."""
+    """Get what is known of a file: of one's own, or of one that an execution of a shared job lets one read."""
     return present_file(await call.platform.files.file(call.account_id, call.path["id"]), call.origin)
 
 
 @routes.get("/files/{id}/content", answer=Content, errors=(NotFound, RangeNotSatisfiable))
 async def get_file_content(call: Call) -> Content:
-    """Download a file, or a part of it (`Range`), or nothing if it is what one has already (`If-None-Match`)."""
+    """Download a file, or a part of it (`Range`), or nothing if it is what one has already (`If-None-Match`).
+
+    Who may read which file: see `GET /files/{id}`."""
     file, blob = await call.platform.files.open(call.account_id, call.path["id"])
     try:
         headers = headers_of(file)
@@ -89,4 +95,4 @@ async def get_file_content(call: Call) -> Content:
 @routes.delete("/files/{id}", answer=File, status=201, errors=(NotFound, FileInUse))
 async def delete_file(call: Call) -> Wire:
     """Delete a file that no job uses."""
-    return present_file(await call.platform.files.delete(call.account_id, call.path["id"]), call.origin)
+    return present_file(await call.platform.files.delete(call.account_id, call.path["id"], by=call.actor), call.origin)

@@ -6,13 +6,13 @@ import asyncio
 import hashlib
 import mimetypes
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import IO, Any, Final
 
 from msgspec.structs import replace
 
-from data_factory.api.bodies import Misfit, convert, read_json
+from data_factory.api.bodies import Misfit, convert, read_definition
 from data_factory.api.call import Call
 from data_factory.api.jobs import refuse_job
 from data_factory.api.jobs import routes as routes
@@ -38,14 +38,17 @@ from data_factory.service.archives import Archive, Asset
 from data_factory.service.files import Arrival
 from data_factory.service.publications import Published
 
-_PIPELINE: Final = Query("pipelineId", "The pipeline that its executions run in.")
+_PLACES: Final = (
+    Query("pipelineId", "The pipeline that its executions run in."),
+    Query("projectId", "The project that it is in."),
+)
 
 
 @routes.post(
     "/jobs/zip",
     answer=Job,
     status=201,
-    query=(_PIPELINE,),
+    query=_PLACES,
     errors=(KeyTaken, IdempotencyKeyReused, TooLarge, QuotaExceeded, TooSlow),
     idempotent=True,
     uploads=True,
@@ -56,9 +59,9 @@ async def create_job_from_zip(call: Call) -> Wire:
         package = await _Package.of(call, archive, None)
         once = call.idempotency()
         if once is not None:
-            once = replace(once, fingerprint=f"{once.fingerprint} {call.query('pipelineId')} {sha256}")
+            once = replace(once, fingerprint=f"{once.fingerprint} {_asked(call)} {sha256}")
         async with package.arriving():
-            made = call.platform.catalog.create_job(call.account_id, package.body, once, package.bring)
+            made = call.platform.catalog.create_job(call.account_id, package.body, once, package, by=call.actor)
             return present_job(await made)
 
 
@@ -66,7 +69,7 @@ async def create_job_from_zip(call: Call) -> Wire:
     "/jobs/{id}/zip",
     answer=Job,
     status=201,
-    query=(_PIPELINE,),
+    query=_PLACES,
     errors=(NotFound, KeyTaken, TooLarge, QuotaExceeded, TooSlow),
     uploads=True,
 )
@@ -76,7 +79,9 @@ async def update_job_from_zip(call: Call) -> Wire:
     async with _archive(call) as (archive, _):
         package = await _Package.of(call, archive, present)
         async with package.arriving():
-            made = call.platform.catalog.update_job(call.account_id, present[0].id, package.body, package.bring)
+            made = call.platform.catalog.update_job(
+                call.account_id, present[0].id, package.body, package, by=call.actor
+            )
             return present_job(await made)
 
 
@@ -120,6 +125,11 @@ class _Package:
         self._arrivals = arrivals
         self._brought: list[FileRecord] = []
 
+    @property
+    def file_ids(self) -> list[str]:
+        """The ids of the files that are to be brought."""
+        return [arrival.id for arrival in self._arrivals.values()]
+
     @classmethod
     async def of(cls, call: Call, archive: Archive, present: Published | None) -> _Package:
         """What is in an archive, of the next version of a job if there is one.
@@ -127,7 +137,7 @@ class _Package:
         Raises:
             Invalid: with all that is wrong with it.
         """
-        value = read_json(archive.job)
+        value = read_definition(archive.job, "job.json")
         named = assets_in(value, archive.assets)
         assets = await asyncio.to_thread(lambda: [archive.examine(name) for name in sorted(named)])
         kept = await _kept(call, present)
@@ -140,11 +150,11 @@ class _Package:
         for asset in assets:
             id = arrivals[asset].id if asset in arrivals else kept[_filename(asset), asset.sha256]
             files[asset.name] = {"url": call.origin + CONTENT_PATH.format(id=id), "filename": _filename(asset)}
-        value = _settled(with_assets(value, files), call.query("pipelineId"), present)
+        value = _settled(with_assets(value, files), _asked(call), present)
         try:
             body = convert(value, JobBody, len(archive.job))
         except Misfit as misfit:
-            raise await refuse_job(call, misfit) from None
+            raise await refuse_job(call, misfit, [one.id for one in arrivals.values()]) from None
         return cls(call, archive, body, arrivals)
 
     @asynccontextmanager
@@ -182,10 +192,15 @@ async def _kept(call: Call, present: Published | None) -> dict[tuple[str, str], 
     return {(file.filename, file.sha256): file.id for file in known}
 
 
-def _settled(value: Any, pipeline_id: str | None, present: Published | None) -> Any:
-    """A job with what is not said in `job.json`: in which pipeline it is, and, if it was published before, whether it
-    may be launched."""
+def _asked(call: Call) -> dict[str, str]:
+    """Where the job is to be, as far as the request says."""
+    return {place.name: value for place in _PLACES if (value := call.query(place.name))}
+
+
+def _settled(value: Any, places: Mapping[str, str], present: Published | None) -> Any:
+    """A job with what is not said in `job.json`: where it is, and, if it was published before, whether it may be
+    launched."""
     if not isinstance(value, dict):
         return value
     kept = {"status": present[0].status} if present else {}
-    return {**kept, **value, **({"pipelineId": pipeline_id} if pipeline_id else {})}
+    return {**kept, **value, **places}

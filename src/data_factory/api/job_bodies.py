@@ -24,6 +24,8 @@ _FLOW: Final = {
     "forkTasks": "fork_tasks",
     "maxParallel": "max_parallel",
     "joinOn": "join_on",
+    "dynamicForkTasksParam": "dynamic_fork_tasks_param",
+    "dynamicForkTasksInputParamName": "dynamic_fork_tasks_input_param_name",
 }
 _INNER: Final = frozenset({"decisionCases", "defaultCase", "loopOver", "forkTasks"})
 

@@ -62,7 +62,9 @@ async def diff_job_versions(call: Call) -> Wire:
 @routes.post("/jobs/{id}/versions/{version}/publish", answer=Job, status=201, errors=(NotFound, KeyTaken))
 async def publish_job_version(call: Call) -> Wire:
     """Publish an older version of a job again, as its next version. Its pipeline and its status stay."""
-    return present_job(await call.platform.catalog.publish_again(call.account_id, call.path["id"], _in_path(call)))
+    return present_job(
+        await call.platform.catalog.publish_again(call.account_id, call.path["id"], _in_path(call), by=call.actor)
+    )
 
 
 def _in_path(call: Call) -> int:

@@ -5,14 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import msgspec
 
 from data_factory.api.content import Content
 from data_factory.api.problems import PROBLEM_TYPES, STATUS_OF
 from data_factory.api.routing import Endpoint, Query, Routes, describe
-from data_factory.model.errors import DataFactoryError, Invalid, OutcomeUnknown, TooLarge, Unauthorized, Unavailable
+from data_factory.model.errors import (
+    AccountDisabled,
+    DataFactoryError,
+    Invalid,
+    OutcomeUnknown,
+    RateLimited,
+    RoleNeeded,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+)
 from data_factory.model.resources import Problem
 
 Document = dict[str, Any]
@@ -51,43 +61,52 @@ _FORM: Final = {
 }
 
 
-def openapi(resources: Iterable[Routes]) -> Document:
-    """The whole document."""
+def openapi(resources: Iterable[Routes], *, key_in_query: bool = False) -> Document:
+    """The whole document; with `key_in_query`, of a server that takes keys there too."""
     resources = list(resources)
     endpoints = [endpoint for routes in resources for endpoint in routes.endpoints]
-    types = [type for one in endpoints for type in (one.answer, one.body) if type not in (None, Content)]
+    types = [type for one in endpoints for type in (one.answer, one.body) if type is not None and not _is_content(type)]
     schemas, components = msgspec.json.schema_components([*types, Problem], ref_template=_REFERENCE)
     by_type = dict(zip([*map(str, types), str(Problem)], schemas, strict=True))
     paths: Document = {}
     for routes in resources:
         for endpoint in routes.endpoints:
             paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, routes.tag, by_type)
+    schemes = {
+        "ApiKeyAuthHeader": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+        "bearer": {"type": "http", "scheme": "bearer"},
+    }
+    if key_in_query:
+        schemes["ApiKeyAuthQuery"] = {"type": "apiKey", "in": "query", "name": "api_key"}
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Data Factory",
             "version": version("data-factory"),
-            "description": "Run jobs of custom tasks. Send your API key in the header `X-Api-Key`.",
+            "description": "Run jobs of custom tasks. Send your API key in the header `X-Api-Key`. "
+            "Every answer has an `X-Request-Id`, and a problem document has it: yours, if you sent one.",
         },
-        "tags": [{"name": routes.tag} for routes in resources],
+        "tags": [{"name": tag} for tag in dict.fromkeys(routes.tag for routes in resources)],
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {
-                "ApiKeyAuthHeader": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
-                "bearer": {"type": "http", "scheme": "bearer"},
-            },
+            "securitySchemes": schemes,
         },
-        "security": [{"ApiKeyAuthHeader": []}, {"bearer": []}],
+        "security": [{name: []} for name in schemes],
     }
 
 
 def _operation(endpoint: Endpoint, tag: str, schemas: Document) -> Document:
     name = endpoint.handler.__name__
-    answers = _content() if endpoint.answer is Content else {str(endpoint.status): _answer(endpoint, schemas)}
+    answers = (
+        _content(endpoint.answer)
+        if _is_content(endpoint.answer)
+        else {str(endpoint.status): _answer(endpoint, schemas)}
+    )
     operation: Document = {
         "operationId": _camel(name) if endpoint.path.count("/task/") == 0 else _camel(f"{name}_singular"),
         "tags": [tag],
+        "x-roles": sorted(endpoint.roles),
         "summary": (endpoint.handler.__doc__ or name).strip().splitlines()[0],
         "parameters": _parameters(endpoint),
         "responses": {**answers, **_problems(endpoint, schemas)},
@@ -103,6 +122,8 @@ def _operation(endpoint: Endpoint, tag: str, schemas: Document) -> Document:
 
 
 def _answer(endpoint: Endpoint, schemas: Document) -> Document:
+    if endpoint.streams:
+        return {"description": describe(endpoint.status), "content": {"text/event-stream": _stream(endpoint)}}
     return {
         "description": describe(endpoint.status),
         **({"headers": {"Preference-Applied": _PREFERENCE_APPLIED}} if endpoint.waits else {}),
@@ -110,11 +131,22 @@ def _answer(endpoint: Endpoint, schemas: Document) -> Document:
     }
 
 
-def _content() -> Document:
+def _stream(endpoint: Endpoint) -> Document:
+    """Server-sent events: for OpenAPI 3.1 a text, of which no schema says what is in it."""
+    about = f"Server-sent events: `id`, `event` and, as JSON, `data` of an `{endpoint.answer.__name__}`."
+    return {"schema": {"type": "string", "description": about}, "example": endpoint.streams}
+
+
+def _is_content(answer: Any) -> TypeGuard[type[Content]]:
+    return isinstance(answer, type) and issubclass(answer, Content)
+
+
+def _content(answer: type[Content]) -> Document:
     """Bytes, of whatever type they are."""
-    content = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
-    answers: Document = {str(status): {"description": describe(status), "content": content} for status in (200, 206)}
-    return {**answers, "304": {"description": describe(304)}}
+    content = {answer.media_type: {"schema": {"type": "string", "format": "binary"}}}
+    statuses = (200, 206) if answer.in_parts else (200,)
+    answers: Document = {str(status): {"description": describe(status), "content": content} for status in statuses}
+    return {**answers, "304": {"description": describe(304)}} if answer.in_parts else answers
 
 
 def _parameters(endpoint: Endpoint) -> list[Document]:
@@ -124,7 +156,7 @@ def _parameters(endpoint: Endpoint) -> list[Document]:
     ]
     query = [_query(one) for one in endpoint.query]
     headers = [_PREFER] * endpoint.waits + [_IDEMPOTENCY_KEY] * endpoint.idempotent
-    headers += _CONDITIONS * (endpoint.answer is Content)
+    headers += _CONDITIONS * (_is_content(endpoint.answer) and endpoint.answer.in_parts)
     return [*path, *query, *headers]
 
 
@@ -133,7 +165,15 @@ def _query(query: Query) -> Document:
 
 
 def _problems(endpoint: Endpoint, schemas: Document) -> Document:
-    refusals: list[type[DataFactoryError]] = [Invalid, Unauthorized, *endpoint.errors, Unavailable]
+    refusals: list[type[DataFactoryError]] = [
+        Invalid,
+        Unauthorized,
+        RoleNeeded,
+        AccountDisabled,
+        RateLimited,
+        *endpoint.errors,
+        Unavailable,
+    ]
     if endpoint.body is not None:
         refusals.append(TooLarge)
     if endpoint.makes:

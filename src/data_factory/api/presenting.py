@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from data_factory.model.definitions import JobDefinition
 from data_factory.model.file_values import CONTENT_PATH
+from data_factory.model.parents import decode_parent
+from data_factory.model.pauses import decode_pause
 from data_factory.model.records import (
+    AccountRecord,
     ApiKeyRecord,
     FileRecord,
     JobExecutionRecord,
     JobPublicationRecord,
     JobRecord,
+    JobShareRecord,
     JobVersionRecord,
+    LinkRecord,
     LogRecord,
     PipelineRecord,
+    ProjectRecord,
     TaskExecutionRecord,
     TaskRecord,
+    TraceRecord,
     VariableRecord,
 )
 from data_factory.model.variables import shown
+from data_factory.service.guests import as_launched
+from data_factory.service.reruns import Retry
 from data_factory.service.schedules import Plan
+from data_factory.service.timeline import Told
 from data_factory.service.why import Cause, summary
 
 Wire = dict[str, Any]
@@ -59,6 +71,7 @@ def present_job(published: tuple[JobRecord, JobVersionRecord]) -> Wire:
         "createdAt": iso(job.created_at),
         "updatedAt": iso(job.updated_at),
         "pipelineId": job.pipeline_id,
+        "projectId": job.project_id,
         "version": version.version,
         "periodicity": msgspec.Raw(job.periodicity.encode()),
         **msgspec.json.decode(version.definition),
@@ -98,6 +111,22 @@ def present_pipeline(pipeline: PipelineRecord) -> Wire:
         "title": pipeline.title,
         "slots": pipeline.slots,
         "isDefault": bool(pipeline.is_default),
+        **({} if pipeline.pause is None else {"paused": _paused(pipeline.pause)}),
+    }
+
+
+def present_project(project: ProjectRecord) -> Wire:
+    """A `Project`."""
+    return {
+        "object": "project",
+        "id": project.id,
+        "createdAt": iso(project.created_at),
+        "updatedAt": iso(project.updated_at),
+        "displayName": project.title,
+        "parentId": project.parent_id,
+        "depth": project.depth,
+        "status": project.status,
+        "accountId": project.account_id,
     }
 
 
@@ -125,13 +154,62 @@ def present_api_key(record: ApiKeyRecord, key: str | None = None) -> Wire:
         "createdAt": iso(record.created_at),
         "title": record.title,
         "prefix": record.prefix,
+        "role": record.role,
+        "expiresAt": _iso_or_null(record.expires_at),
+        "lastUsedAt": _iso_or_null(record.used_at),
+        "rateLimit": record.rate_limit,
     }
     return shown if key is None else {**shown, "key": key}
 
 
-def present_job_execution(execution: JobExecutionRecord) -> Wire:
-    """A `JobExecution`."""
+def present_account(account: AccountRecord, api_key: Wire | None = None) -> Wire:
+    """An `Account`; its first key only for who has just made both."""
+    shown = {
+        "object": "account",
+        "id": account.id,
+        "createdAt": iso(account.created_at),
+        "title": account.title,
+        "disabledAt": _iso_or_null(account.disabled_at),
+    }
+    return shown if api_key is None else {**shown, "apiKey": api_key}
+
+
+def present_share(share: JobShareRecord) -> Wire:
+    """A `JobShare`."""
     return {
+        "object": "job_share",
+        "jobId": share.job_id,
+        "accountId": share.account_id,
+        "createdAt": iso(share.created_at),
+    }
+
+
+def present_shared_job(shared: tuple[JobRecord, JobDefinition]) -> Wire:
+    """A `SharedJob`."""
+    job, definition = shared
+    return {
+        "object": "shared_job",
+        "id": job.id,
+        "createdAt": iso(job.created_at),
+        "accountId": job.account_id,
+        "key": job.key,
+        "title": job.title,
+        "description": definition.description,
+        "userInputs": definition.user_inputs,
+        "status": job.status,
+    }
+
+
+MAX_SHOWN: Final = 100
+"""How many steps of each kind a plan shows."""
+
+_AGAIN: Final = {"RERUN": "rerunOf", "RETRY": "retryOf"}
+
+
+def present_job_execution(execution: JobExecutionRecord, links: Sequence[LinkRecord] = ()) -> Wire:
+    """A `JobExecution`; `links` say which one it runs again, and which run it again."""
+    execution = as_launched(execution)
+    shown: Wire = {
         "object": "job_execution",
         "id": execution.id,
         "jobId": execution.job_id,
@@ -146,8 +224,24 @@ def present_job_execution(execution: JobExecutionRecord) -> Wire:
         "info": {"title": execution.title},
         "origin": execution.origin,
         "failure": _raw_or_null(execution.failure),
-        **({} if execution.variables == "{}" else {"variables": msgspec.Raw(execution.variables.encode())}),
     }
+    if execution.variables != "{}":
+        shown["variables"] = msgspec.Raw(execution.variables.encode())
+    for link in links:
+        if link.id == execution.id:
+            shown[_AGAIN[link.kind]] = link.of_id
+        if link.of_id == execution.id:
+            shown.setdefault("runAgainAs", []).append(link.id)
+    if execution.pause is not None:
+        shown["paused"] = _paused(execution.pause)
+    if execution.priority:
+        shown["priority"] = execution.priority
+    if execution.status == "PENDING" and execution.deadline_at is not None:
+        shown["startAt"] = iso(execution.deadline_at)
+    if execution.parent is not None:
+        parent = decode_parent(execution.parent)
+        shown["parent"] = {"jobExecutionId": parent.job_execution_id, "taskExecutionId": parent.task_execution_id}
+    return shown
 
 
 def present_task_execution(execution: TaskExecutionRecord, *, to_worker: bool = False) -> Wire:
@@ -175,6 +269,8 @@ def present_task_execution(execution: TaskExecutionRecord, *, to_worker: bool = 
         "progress": _raw_or_null(execution.progress),
         "failure": _raw_or_null(execution.failure),
         "warning": _raw_or_null(execution.warning),
+        **({} if execution.paused_at is None else {"pausedAt": iso(execution.paused_at)}),
+        **({} if execution.traceparent is None else {"traceparent": execution.traceparent}),
     }
 
 
@@ -189,9 +285,39 @@ def present_why(execution: JobExecutionRecord, causes: list[Cause]) -> Wire:
     }
 
 
+def present_told(told: Told) -> Wire:
+    """A `Happening`."""
+    shown: Wire = msgspec.to_builtins(told)
+    return shown | {name: iso(shown[name]) for name in ("at", "until") if name in shown}
+
+
 def _present_cause(cause: Cause) -> Wire:
     shown: Wire = msgspec.to_builtins(cause)
     return shown | {name: iso(shown[name]) for name in ("since", "until", "lastPolledAt") if name in shown}
+
+
+def present_retry_plan(retry: Retry) -> Wire:
+    """A `RetryPlan`."""
+    plan = retry.plan
+    return {
+        "object": "retry_plan",
+        "jobExecutionId": retry.execution.id,
+        "jobVersion": retry.version,
+        "message": plan.message,
+        "reusedCount": len(plan.reused),
+        "continuedCount": len(plan.reopened),
+        "againCount": len(plan.again) + plan.unbegun,
+        "reused": _present_steps(plan.reused[:MAX_SHOWN]),
+        "continued": _present_steps(plan.reopened[:MAX_SHOWN]),
+        "again": _present_steps(plan.again[:MAX_SHOWN]),
+    }
+
+
+def _present_steps(rows: Sequence[TraceRecord]) -> list[Wire]:
+    return [
+        {"taskReferenceName": row.path, "taskExecutionId": row.id, "type": row.type, "status": row.status}
+        for row in rows
+    ]
 
 
 def present_log(log: LogRecord, *, kept: bool = True) -> Wire:
@@ -226,6 +352,11 @@ def present_file(file: FileRecord, origin: str) -> Wire:
         "sha256": file.sha256,
         "expiresAt": _iso_or_null(file.due_at),
     }
+
+
+def _paused(kept: str) -> Wire:
+    pause = decode_pause(kept)
+    return {"since": iso(pause.at), "by": pause.by, "reason": pause.reason}
 
 
 @lru_cache(maxsize=1024)

@@ -8,11 +8,14 @@ from typing import Final
 import msgspec
 
 from data_factory.model import errors
-from data_factory.model.errors import DataFactoryError, Invalid
+from data_factory.model.errors import DataFactoryError, Invalid, RateLimited
 
 STATUS_OF: Final[dict[str, int]] = {
     errors.Invalid.code: 400,
     errors.Unauthorized.code: 401,
+    errors.RoleNeeded.code: 403,
+    errors.AccountDisabled.code: 403,
+    errors.NotTheOperator.code: 403,
     errors.NotFound.code: 404,
     errors.NothingToDo.code: 404,
     "method_not_allowed": 405,
@@ -27,12 +30,24 @@ STATUS_OF: Final[dict[str, int]] = {
     errors.TaskExecutionEnded.code: 409,
     errors.TaskExecutionTimedOut.code: 409,
     errors.TaskExecutionCanceled.code: 409,
+    errors.NotSkippable.code: 409,
     errors.JobExecutionEnded.code: 409,
+    errors.JobExecutionNotEnded.code: 409,
+    errors.NothingToRetry.code: 409,
+    errors.VersionMismatch.code: 409,
+    errors.FileGone.code: 409,
+    errors.TaskGone.code: 409,
     errors.NoSecretKey.code: 409,
+    errors.TooManyWebhooks.code: 409,
+    errors.DeliveryPending.code: 409,
+    errors.OperatorsAccount.code: 409,
     errors.FileInUse.code: 409,
+    errors.ProjectNotEmpty.code: 409,
+    errors.ProjectMisplaced.code: 409,
     errors.TooLarge.code: 413,
     errors.QuotaExceeded.code: 413,
     errors.RangeNotSatisfiable.code: 416,
+    errors.RateLimited.code: 429,
     "internal_error": 500,
     errors.Unavailable.code: 503,
     errors.SecretUnreadable.code: 503,
@@ -61,7 +76,7 @@ class MethodNotAllowed(DataFactoryError):
     status = 405
 
 
-def problem(error: DataFactoryError, accept: str) -> tuple[int, Headers, bytes]:
+def problem(error: DataFactoryError, accept: str, request_id: bytes = b"") -> tuple[int, Headers, bytes]:
     """The answer to a refused request: status, headers and body.
 
     The media type is `application/problem+json`, unless the client asks for `application/json` and does not know it
@@ -77,11 +92,14 @@ def problem(error: DataFactoryError, accept: str) -> tuple[int, Headers, bytes]:
         "message": error.message,
         "statusCode": status,
         "errors": error.errors if isinstance(error, Invalid) else (),
+        "requestId": request_id.decode(),
     }
     plain = "application/json" in accept and "problem+json" not in accept
     headers = [(b"content-type", PROBLEM_TYPES[plain].encode())]
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append(_RETRY_AFTER)
+    if isinstance(error, RateLimited):
+        headers.append((b"retry-after", b"%d" % error.retry_after))
     if status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b'ApiKey header="X-Api-Key"'))
     return status, headers, msgspec.json.encode(body)

@@ -15,11 +15,13 @@ from typing import Any, Final
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from data_factory.api.bodies import Misfit, convert, read_json
+from data_factory.api.access import roles_for
+from data_factory.api.bodies import Misfit, convert, read_definition, read_json
 from data_factory.api.call import MAX_OFFSET, MAX_SIZE, Call, Disconnected
 from data_factory.api.content import Content
 from data_factory.api.presenting import Wire
 from data_factory.api.problems import Headers, InternalError, MethodNotAllowed, problem
+from data_factory.api.request_ids import HEADER, RequestIds
 from data_factory.model.errors import (
     DataFactoryError,
     FieldError,
@@ -28,6 +30,7 @@ from data_factory.model.errors import (
     Unavailable,
 )
 from data_factory.model.ids import CURSOR_PATTERN
+from data_factory.model.status import Role
 from data_factory.service.platform import Platform
 
 log = logging.getLogger(__name__)
@@ -69,8 +72,9 @@ class Endpoint(msgspec.Struct, frozen=True):
     """A method of a path: what it does, takes and gives.
 
     With `takes`, a GET hands something out: it has no HEAD. With `uploads`, the handler reads the body itself: a form
-    with a part `file`. `refuse` says all that is wrong with a body that does not
-    fit, where more can be said than that.
+    with a part `file`. With `by_hand`, the body is what people write, and may have no member twice. `refuse` says all
+    that is wrong with a body that does not fit, where more can be said than that. `roles` are those of the API keys
+    that it is for. With `streams`, the answer is a stream of server-sent events, of which this is an example.
     """
 
     method: str
@@ -79,6 +83,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     answer: Any
     body: type[Any] | None = None
     body_optional: bool = False
+    by_hand: bool = False
     echoes: frozenset[str] = frozenset()
     status: int = 200
     query: tuple[Query, ...] = ()
@@ -87,7 +92,9 @@ class Endpoint(msgspec.Struct, frozen=True):
     takes: bool = False
     idempotent: bool = False
     uploads: bool = False
+    streams: str = ""
     refuse: Callable[[Call, Misfit], Awaitable[DataFactoryError]] | None = None
+    roles: frozenset[Role] = frozenset()
 
     @property
     def makes(self) -> bool:
@@ -100,7 +107,9 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     async def answer_to(self, call: Call) -> bytes | Content:
         """Call the handler, with the body if there is one."""
-        await call.authenticate()
+        await call.authenticate(self.roles)
+        if call.has_query:
+            call.refuse_unknown([one.name for one in self.query])
         if self.method != "GET" and not self.uploads:
             await call.read_body()
         if self.body is None:
@@ -108,7 +117,7 @@ class Endpoint(msgspec.Struct, frozen=True):
             return answer if isinstance(answer, Content) else _encoder.encode(answer)
         if not call.raw and self.body_optional:
             return _encoder.encode(await self.handler(call, self.body()))
-        value = read_json(call.raw)
+        value = read_definition(call.raw) if self.by_hand else read_json(call.raw)
         if self.echoes and isinstance(value, dict):
             if value.get("id", call.path["id"]) != call.path["id"]:
                 raise Invalid(errors=(FieldError("id", "is not the id of the path"),))
@@ -151,7 +160,8 @@ class Routes:
 
     def _add(self, method: str, path: str, about: dict[str, Any]) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
-            self.endpoints.append(Endpoint(method=method, path=PREFIX + path, handler=handler, **about))
+            roles = roles_for(method, PREFIX + path)
+            self.endpoints.append(Endpoint(method=method, path=PREFIX + path, handler=handler, roles=roles, **about))
             return handler
 
         return add
@@ -160,8 +170,9 @@ class Routes:
 class Resource:
     """All methods of one path."""
 
-    def __init__(self, platform: Platform, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, platform: Platform, endpoints: Mapping[str, Endpoint], ids: RequestIds) -> None:
         self._platform = platform
+        self._ids = ids
         looking = {"HEAD": get} if (get := endpoints.get("GET")) and not get.takes else {}
         self._endpoints = {**endpoints, **looking}
 
@@ -169,6 +180,8 @@ class Resource:
         """Answer one request; `path` has the parameters of its path."""
         endpoint = self._endpoints.get(scope["method"])
         call = Call(scope, receive, self._platform, path)
+        call.id = self._ids.of(call.headers.get(HEADER, b""))
+        call.answer_headers.append((HEADER, call.id))
         try:
             if endpoint is None:
                 call.answer_headers.append((b"allow", ", ".join(self._endpoints).encode()))
@@ -180,19 +193,22 @@ class Resource:
         except Disconnected:
             return
         except asyncio.CancelledError:  # the server stops, and has waited long enough for the rest of the request
-            status, headers, body = problem(Unavailable("The platform is stopping: try again."), call.header(b"accept"))
+            status, headers, body = self._refuse(call, Unavailable("The platform is stopping: try again."))
         except DataFactoryError as error:
             if isinstance(error, OutcomeUnknown) and endpoint is not None and not endpoint.makes_another(call):
                 error = Unavailable("It is not known yet whether this was done: send it again, it is not done twice.")
-            status, headers, body = problem(error, call.header(b"accept"))
-            headers += call.answer_headers
+            status, headers, body = self._refuse(call, error)
         except Exception:
-            log.exception("%s %s failed", call.method, call.url)
-            status, headers, body = problem(InternalError(), call.header(b"accept"))
+            log.exception("%s %s failed (request %s)", call.method, call.url, call.id.decode())
+            status, headers, body = self._refuse(call, InternalError())
         if isinstance(body, Content):
             await body.send(send, headers, call.method)
         else:
             await respond(send, status, headers, body)
+
+    def _refuse(self, call: Call, error: DataFactoryError) -> tuple[int, Headers, bytes]:
+        status, headers, body = problem(error, call.header(b"accept"), call.id)
+        return status, headers + call.answer_headers, body
 
 
 class Router:
@@ -204,6 +220,7 @@ class Router:
     def __init__(self, platform: Platform, resources: Iterable[Routes], otherwise: ASGIApp) -> None:
         self._otherwise = otherwise
         self._root = _Segment()
+        self.ids = RequestIds()
         by_path: dict[str, dict[str, Endpoint]] = {}
         for endpoint in (endpoint for routes in resources for endpoint in routes.endpoints):
             by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
@@ -211,7 +228,7 @@ class Router:
             segment = self._root
             for name in path.split("/"):
                 segment = segment.make(name)
-            segment.resource = Resource(platform, methods)
+            segment.resource = Resource(platform, methods, self.ids)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

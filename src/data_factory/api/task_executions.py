@@ -11,6 +11,7 @@ from data_factory.api.bodies import encode
 from data_factory.api.call import Call
 from data_factory.api.presenting import Wire, iso, present_task_execution
 from data_factory.api.routing import Routes
+from data_factory.model.actors import SYSTEM
 from data_factory.model.errors import (
     DataFactoryError,
     FieldError,
@@ -27,7 +28,6 @@ from data_factory.model.records import TaskExecutionRecord
 from data_factory.model.requests import ClaimRequest, ReportBody, ReportRequest, TaskExecutionPatch
 from data_factory.model.resources import Claimed, Reported, TaskExecution
 from data_factory.service.commands import Claim, Report
-from data_factory.service.waiting_room import Presence
 
 routes: Final = Routes("Task executions")
 
@@ -53,7 +53,7 @@ async def patch_task_execution(call: Call, body: TaskExecutionPatch) -> Wire:
     id = call.path["id"]
     if body.id not in (None, id):
         raise Invalid(errors=(FieldError("id", "is not the id of the path"),))
-    return present_task_execution(await call.platform.executions.report(_report(call.account_id, id, body)))
+    return present_task_execution(await call.platform.executions.report(_report(call, id, body)))
 
 
 @routes.post("/task_executions/claim", body=ClaimRequest, answer=Claimed, errors=(NotFound,), waits=True)
@@ -68,7 +68,7 @@ async def claim_task_executions(call: Call, body: ClaimRequest) -> Wire:
 @routes.post("/task_executions/report", body=ReportRequest, answer=Reported, errors=(NotFound,))
 async def report_task_executions(call: Call, body: ReportRequest) -> Wire:
     """Report on many executions, and claim the next ones in the same call."""
-    reports = [_report(call.account_id, one.id, one) for one in body.reports]
+    reports = [_report(call, one.id, one) for one in body.reports]
     taking = _take(call, body.claim)  # together with the reports, so that both are kept in one transaction
     answers, taken = await asyncio.gather(call.platform.executions.report_all(reports), taking)
     return {
@@ -79,7 +79,7 @@ async def report_task_executions(call: Call, body: ReportRequest) -> Wire:
 
 
 async def _take(call: Call, body: ClaimRequest | None) -> list[TaskExecutionRecord]:
-    return [] if body is None else await call.platform.executions.claim(_claim(call.account_id, body), 0, Presence())
+    return [] if body is None else await call.platform.executions.claim(_claim(call.account_id, body))
 
 
 def _claim(account_id: str, body: ClaimRequest) -> Claim:
@@ -93,15 +93,16 @@ def _claim(account_id: str, body: ClaimRequest) -> Claim:
     )
 
 
-def _report(account_id: str, id: str, body: ReportBody | TaskExecutionPatch) -> Report:
+def _report(call: Call, id: str, body: ReportBody | TaskExecutionPatch) -> Report:
     return Report(
-        account_id=account_id,
+        account_id=call.account_id,
         id=id,
         status=body.status,
         output=None if body.output is UNSET else encode(body.output),
         lease=body.lease,
         progress=None if body.progress is None else encode(body.progress),
         delay_ms=0 if body.delay_seconds is UNSET else body.delay_seconds * 1000,
+        by=call.actor if body.lease is None else SYSTEM,  # who answers a HUMAN has no lease, and workers mostly do
     )
 
 
@@ -110,4 +111,5 @@ def _verdict(id: str, answer: TaskExecutionRecord | DataFactoryError) -> Wire:
         return {"id": id, "accepted": False, "code": answer.code, "message": answer.message}
     expires_at = answer.lease_expires_at
     shown = None if expires_at is None else iso(expires_at)
-    return {"id": id, "accepted": True, "status": answer.status, "leaseExpiresAt": shown}
+    verdict = {"id": id, "accepted": True, "status": answer.status, "leaseExpiresAt": shown}
+    return verdict if answer.paused_at is None else {**verdict, "pausedAt": iso(answer.paused_at)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from data_factory.api.call import Call
+from data_factory.api.finding import LISTS, SORTING, find_in, is_sorted, of_key
 from data_factory.api.presenting import Wire, present_task, present_task_execution
 from data_factory.api.routing import PAGING, Query, Routes
 from data_factory.model.definitions import TaskDefinition
@@ -23,12 +24,16 @@ ECHOES: Final = frozenset({"object", "id", "createdAt", "updatedAt"})
 )
 async def create_task(call: Call, body: TaskDefinition) -> Wire:
     """Declare a custom task."""
-    return present_task(await call.platform.catalog.create_task(call.account_id, body, call.idempotency()))
+    return present_task(
+        await call.platform.catalog.create_task(call.account_id, body, call.idempotency(), by=call.actor)
+    )
 
 
-@routes.get("/tasks", answer=Page[Task], query=(*PAGING, Query("key", "Only the task with this key.")))
+@routes.get("/tasks", answer=Page[Task], query=(*PAGING, *SORTING, Query("key", "Only the task with this key.")))
 async def list_tasks(call: Call) -> Wire:
     """List the tasks, newest first."""
+    if is_sorted(call):
+        return await find_in(call, Task, LISTS[Task](call), of_key(call))
     tasks = await call.platform.catalog.tasks(call.account_id, call.part(), call.query("key"))
     return call.listed(tasks, present_task, lambda task: str(task.id))
 
@@ -49,13 +54,13 @@ async def get_task(call: Call) -> Wire:
 )
 async def update_task(call: Call, body: TaskDefinition) -> Wire:
     """Replace the definition of a task."""
-    return present_task(await call.platform.catalog.update_task(call.account_id, call.path["id"], body))
+    return present_task(await call.platform.catalog.update_task(call.account_id, call.path["id"], body, by=call.actor))
 
 
 @routes.delete("/tasks/{id}", answer=Task, status=201, errors=(NotFound, TaskInUse))
 async def delete_task(call: Call) -> Wire:
     """Delete a task that no job uses."""
-    return present_task(await call.platform.catalog.delete_task(call.account_id, call.path["id"]))
+    return present_task(await call.platform.catalog.delete_task(call.account_id, call.path["id"], by=call.actor))
 
 
 @routes.get("/task/{id}/poll", answer=TaskExecution, errors=(NotFound, NothingToDo), waits=True, takes=True)

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated, Final
 
 import typer
 
-from data_factory.cli import executions, files, jobs, keys, stores, tasks, variables
-from data_factory.cli.demo import demo
-from data_factory.cli.init import init
-from data_factory.cli.migrate import migrate
-from data_factory.cli.options import for_typer
-from data_factory.cli.packing import pack_job
-from data_factory.cli.run import run
-from data_factory.cli.schedules import show_schedule
-from data_factory.cli.server import server
-from data_factory.cli.validate import show_schema, validate_job
-from data_factory.cli.versions import diff_versions, list_versions, republish
-from data_factory.cli.worker import worker
+from data_factory.cli.commands import Commands
 
 app: Final = typer.Typer(
     name="data-factory",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -31,6 +20,8 @@ app: Final = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(version("data-factory"))
         raise typer.Exit
 
@@ -65,25 +56,3 @@ def options(
       3  the server cannot be reached, or does not accept the key
       4  the job execution has not ended after --timeout
     """
-
-
-app.command(short_help="Run the platform on this machine.")(server)
-app.command(short_help="Change the schema of the data for a new version.")(migrate)
-app.command(short_help="Run the tasks of a module.")(for_typer(worker))
-app.command(short_help="Make a project for a task.")(for_typer(init))
-app.add_typer(tasks.app)
-jobs.app.command("validate")(validate_job)
-jobs.app.command("schema")(show_schema)
-jobs.app.command("pack")(pack_job)
-jobs.app.command("versions")(list_versions)
-jobs.app.command("diff")(diff_versions)
-jobs.app.command("republish")(republish)
-jobs.app.command("schedule")(show_schedule)
-app.add_typer(jobs.app)
-app.command()(run)
-app.add_typer(executions.app)
-app.add_typer(files.app)
-app.add_typer(variables.app)
-app.add_typer(keys.app)
-app.add_typer(stores.app)
-app.command(short_help="See it all at work, from nothing to a result.")(demo)

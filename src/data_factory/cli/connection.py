@@ -86,7 +86,7 @@ def connected(url: str | None) -> Iterator[Connection]:
     except ConfigurationError as error:
         raise Stop(ExitCode.USAGE, error.message) from error
     token = settings.token or key_of(settings.base_url)
-    with Client(settings.base_url, token, retries=_RETRIES) as client:
+    with Client(settings.base_url, token, retries=_RETRIES, origin="CLI") as client:
         try:
             if token is None:
                 client.health()  # that no server answers would be the better answer
@@ -110,6 +110,8 @@ def _explained(error: ApiError, settings: Settings) -> Stop:
         case Unauthorized():
             source = TOKEN_VARIABLE if settings.token else "the key that was kept when a server of yours last ran there"
             return Stop(ExitCode.UNREACHABLE, f"{url} does not accept the API key ({source}): {error.message}")
+        case ServerFailed(request_id=str(id)):
+            return Stop(ExitCode.UNREACHABLE, error.message, [f"The server calls this request {id}."])
         case ConnectionFailed() | NotUnderstood() | RateLimited() | ServerFailed():
             return Stop(ExitCode.UNREACHABLE, error.message)
         case _ if error.errors:

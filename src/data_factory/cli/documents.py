@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from data_factory.cli.exit_codes import ExitCode, Stop
+from data_factory.model.misfits import doubled
 
 STDIN = "-"
 
@@ -20,7 +21,9 @@ def read_object(file: str | Path) -> dict[str, Any]:
     name = "standard input" if str(file) == STDIN else str(file)
     try:
         raw = sys.stdin.buffer.read() if str(file) == STDIN else Path(file).read_bytes()
-        value = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        text = raw.decode("utf-8-sig")
+        value = json.loads(text, parse_constant=_refuse_constant)
+        twice = doubled(text)
     except OSError as error:
         raise Stop(ExitCode.USAGE, f"{name} cannot be read: {error.strerror}.") from error
     except json.JSONDecodeError as error:
@@ -29,6 +32,8 @@ def read_object(file: str | Path) -> dict[str, Any]:
         ) from error
     except (ValueError, RecursionError) as error:
         raise Stop(ExitCode.USAGE, f"{name} is not JSON in UTF-8: {error}.") from error
+    if twice:
+        raise Stop(ExitCode.USAGE, f"{name} is not valid:", (f"{one.path}: {one.message}" for one in twice))
     if not isinstance(value, dict):
         raise Stop(ExitCode.USAGE, f"{name} does not hold a JSON object {{…}}.")
     return value
@@ -40,16 +45,21 @@ def read_pairs(pairs: Iterable[str], option: str = "--input") -> dict[str, Any]:
     >>> read_pairs(["power=10", "name=Ada", 'digits="10"', "rows=[1,2]"])
     {'power': 10, 'name': 'Ada', 'digits': '10', 'rows': [1, 2]}
     """
-    values: dict[str, Any] = {}
+    return {name: read_value(text) for name, text in split_pairs(pairs, option).items()}
+
+
+def split_pairs(pairs: Iterable[str], option: str = "--input") -> dict[str, str]:
+    """`name=value` pairs as they are typed; ends the command if one is no pair."""
+    values: dict[str, str] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not name or not equals:
             raise Stop(ExitCode.USAGE, f"{option} {pair!r} is not name=value: for example {option} power=10.")
-        values[name] = _read_value(text)
+        values[name] = text
     return values
 
 
-def _read_value(text: str) -> Any:
+def read_value(text: str) -> Any:
     """JSON where it is JSON, else the text itself."""
     try:
         return msgspec.json.decode(text)

@@ -13,7 +13,7 @@ from rich.text import Text
 from data_factory.cli.connection import Connection, connected
 from data_factory.cli.documents import read_pairs
 from data_factory.cli.exit_codes import ExitCode, Stop
-from data_factory.cli.names import filled, job_named
+from data_factory.cli.names import filled, launchable_named, shared_jobs
 from data_factory.cli.options import Url
 from data_factory.cli.plain import note
 from data_factory.cli.rendering import (
@@ -59,6 +59,10 @@ app: Final = typer.Typer(name="execution", help="Show and cancel job executions.
 @app.command("list")
 def list_executions(
     job: Annotated[str | None, typer.Option(metavar="JOB", help="Only those of this job, by key or id.")] = None,
+    wanted: Annotated[
+        list[str] | None,
+        typer.Option("--status", metavar="STATUS", help="Only those with it; as often as needed.", show_default=False),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, at most.")] = 20,
     url: Url = None,
     as_json: Json = False,
@@ -66,12 +70,14 @@ def list_executions(
     """List the job executions, newest first.
 
     \b
-    Example:
+    Examples:
       data-factory execution list --job run-task --limit 5
+      data-factory execution list --status FAILED --status TIMEDOUT
     """
     with connected(url) as connection:
-        job_id = job_named(connection, job).value.id if job else None
-        found, more = connection.some(calls.list_job_executions(job_id=job_id), limit)
+        job_id = launchable_named(connection, job).value.id if job else None
+        statuses = ",".join(wanted).upper() if wanted else None
+        found, more = connection.some(calls.list_job_executions(job_id=job_id, status=statuses), limit)
         executions = [execution.value for execution in found]
         hint = f"There are no job executions: `{connection.command('run JOB')}` makes one."
         show_list(as_json, [item.json for item in found], lambda: _executions(connection, executions), hint)
@@ -239,17 +245,25 @@ def _executions(connection: Connection, executions: list[JobExecution]) -> Table
 
 
 def _job_keys(connection: Connection, ids: set[str]) -> dict[str, str]:
-    """The keys of these jobs, by id."""
+    """The keys of these jobs, by id: of those that are one's own, or still shared."""
     keys: dict[str, str] = {}
     for job in connection.client.jobs.list():
         keys[job.id] = job.key
         if ids <= keys.keys():
-            break
-    return keys
+            return keys
+    return keys | {one.value.id: one.value.key for one in shared_jobs(connection)}
+
+
+def _job_key(connection: Connection, id: str) -> str:
+    """The key of a job; its id if it is another account's that does not share it any more."""
+    try:
+        return connection.ask(calls.get_job(id)).value.key
+    except NotFound:
+        return next((one.value.key for one in shared_jobs(connection) if one.value.id == id), id)
 
 
 def _execution(connection: Connection, execution: JobExecution) -> RenderableType:
-    job = connection.ask(calls.get_job(execution.job_id)).value
+    key = _job_key(connection, execution.job_id)
     version = f", version {execution.job_version}" if execution.job_version else ""
     tasks, more = _task_executions(connection, execution.id)
     given = {name: value for name, value in execution.input.items() if name != "context"}
@@ -258,8 +272,10 @@ def _execution(connection: Connection, execution: JobExecution) -> RenderableTyp
             {
                 "id": execution.id,
                 "title": execution.info.title,
-                "job": f"{job.key}{version}",
+                "job": f"{key}{version}",
                 "status": status(execution.status),
+                "paused": _paused(execution),
+                "starts": moment(execution.start_at) if execution.start_at else None,
                 "failure": explained(execution.failure) if execution.failure else None,
                 "created": moment(execution.created_at),
                 "started": moment(execution.started_at),
@@ -275,6 +291,12 @@ def _execution(connection: Connection, execution: JobExecution) -> RenderableTyp
     if more:
         parts.append(Text(f"… and more than these {MOST_TASKS}", "dim"))
     return Group(*parts)
+
+
+def _paused(execution: JobExecution) -> str | None:
+    if (paused := execution.paused) is None:
+        return None
+    return f"since {moment(paused.since)}{f': {paused.reason}' if paused.reason else ''}"
 
 
 def _task_executions(connection: Connection, execution_id: str) -> tuple[list[TaskExecution], bool]:

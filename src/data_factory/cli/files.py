@@ -20,7 +20,7 @@ from data_factory.cli.names import filled
 from data_factory.cli.options import Url
 from data_factory.cli.plain import note
 from data_factory.cli.rendering import Json, card, console, moment, show, show_json, show_list, table, when
-from data_factory.client import files
+from data_factory.client import calls
 from data_factory.client.transfer import Advance
 from data_factory.model.resources import File
 
@@ -55,7 +55,7 @@ def upload_file(
     with connected(url) as connection, _passing(name or path, size) as advance:
         source = sys.stdin.buffer if is_piped else path
         given = name or ("stdin" if is_piped else None)
-        made = connection.ask(files.upload_file(source, filename=given, content_type=content_type, advance=advance))
+        made = connection.ask(calls.upload_file(source, filename=given, content_type=content_type, advance=advance))
     if as_json:
         show_json(made.json)
     else:
@@ -76,7 +76,7 @@ def list_files(
       data-factory file list
     """
     with connected(url) as connection:
-        found, more = connection.some(files.list_files(), limit)
+        found, more = connection.some(calls.list_files(), limit)
         show_list(as_json, [one.json for one in found], lambda: _files(found), "No files.")
         if more:
             note(f"Only the newest {limit}: --limit shows more.")
@@ -91,7 +91,7 @@ def get_file(file: Id, url: Url = None, as_json: Json = False) -> None:
       data-factory file get 01a214a6146c14e055a20249778cd4cee94b8cd29bccca2167d06a68121deb1e
     """
     with connected(url) as connection:
-        found = connection.ask(files.get_file(file))
+        found = connection.ask(calls.get_file(file))
         show(as_json, found.json, lambda: _card(found.value))
 
 
@@ -120,7 +120,7 @@ def download_file(
       data-factory file download 01a214a6146c14e055a20249778cd4cee94b8cd29bccca2167d06a68121deb1e -o prices.xml
     """
     with connected(url) as connection:
-        known = connection.ask(files.get_file(file))
+        known = connection.ask(calls.get_file(file))
         path = _target(known.value, output)
         with _passing(known.value.filename, known.value.size) as advance:
             if path is None:
@@ -146,7 +146,7 @@ def delete_file(file: Id, url: Url = None, as_json: Json = False) -> None:
       data-factory file delete 01a214a6146c14e055a20249778cd4cee94b8cd29bccca2167d06a68121deb1e
     """
     with connected(url) as connection:
-        deleted = connection.ask(files.delete_file(file))
+        deleted = connection.ask(calls.delete_file(file))
         if as_json:
             show_json(deleted.json)
         else:

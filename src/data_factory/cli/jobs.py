@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from data_factory.cli.connection import Answer, Connection, connected, field_errors
 from data_factory.cli.documents import read_object
@@ -18,6 +20,7 @@ from data_factory.cli.names import job_named
 from data_factory.cli.options import Url
 from data_factory.cli.packing import JOB_FILE, archive_of, job_in
 from data_factory.cli.plain import note
+from data_factory.cli.project_paths import project_named
 from data_factory.cli.rendering import (
     Json,
     card,
@@ -31,10 +34,11 @@ from data_factory.cli.rendering import (
     table,
     when,
 )
-from data_factory.client import archives, calls
+from data_factory.client import calls
 from data_factory.client.call import Call
 from data_factory.client.errors import BadRequest
-from data_factory.model.resources import Job
+from data_factory.model.definitions import JobTask
+from data_factory.model.resources import Job, JobVersion
 
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="The key or the id of the job.", show_default=False)]
 
@@ -57,6 +61,10 @@ def push_job(
     pipeline: Annotated[
         str | None, typer.Option(metavar="ID", help="The pipeline to run it in.  [the default one; else as it was]")
     ] = None,
+    project: Annotated[
+        str | None,
+        typer.Option(metavar="PROJECT", help="The project to put it in, by path or id.  [none; else as it was]"),
+    ] = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -69,6 +77,7 @@ def push_job(
     Examples:
       data-factory job push jobs/run-task
       data-factory job push jobs/run-task --create-tasks
+      data-factory job push jobs/run-task --project Sales/Imports
     """
     file = folder / JOB_FILE if folder.is_dir() else folder
     with ExitStack() as stack:
@@ -77,11 +86,12 @@ def push_job(
         connection = stack.enter_context(connected(url))
         key = definition.get("key")
         present = connection.client.jobs.find(key) if isinstance(key, str) else None
-        body = _completed(definition, present, pipeline)
+        places = _places(connection, pipeline, project)
+        body = _completed(definition, present, places)
 
         def publish() -> Answer[Job]:
             if archive is not None:
-                return connection.ask(_from_zip(archive, present, pipeline))
+                return connection.ask(_from_zip(archive, present, places))
             return connection.ask(calls.update_job(present.id, body) if present else calls.create_job(body))
 
         try:
@@ -115,29 +125,47 @@ def list_jobs(url: Url = None, as_json: Json = False) -> None:
 
 
 @app.command("get")
-def get_job(job: JobName, url: Url = None, as_json: Json = False) -> None:
-    """Show a job as it was last published.
+def get_job(
+    job: JobName,
+    version: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="As it was in this version.", show_default=False)
+    ] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Show a job as it was last published, or one of its versions.
 
     \b
-    Example:
+    Examples:
       data-factory job get run-task
+      data-factory job get run-task --version 1
     """
     with connected(url) as connection:
         found = job_named(connection, job)
-        show(as_json, found.json, lambda: _job(found.value))
+        if version is None:
+            show(as_json, found.json, lambda: _job(found.value))
+        else:
+            then = connection.ask(calls.get_job_version(found.value.id, version))
+            show(as_json, then.json, lambda: _version(then.value))
 
 
-def _completed(definition: dict[str, Any], present: Job | None, pipeline: str | None) -> dict[str, Any]:
+def _places(connection: Connection, pipeline: str | None, project: str | None) -> dict[str, str]:
+    """Where a job is to be, as far as that was said."""
+    found = {"pipelineId": pipeline, "projectId": project_named(connection, project).value.id if project else None}
+    return {name: id for name, id in found.items() if id}
+
+
+def _completed(definition: dict[str, Any], present: Job | None, places: Mapping[str, str]) -> dict[str, Any]:
     """What to publish: what is not said of where and whether the job runs stays as it was."""
     kept = {"pipelineId": present.pipeline_id, "status": present.status} if present else {}
-    chosen = {"pipelineId": pipeline} if pipeline else {}
-    return {name: value for name, value in kept.items() if value} | definition | chosen
+    return {name: value for name, value in kept.items() if value} | definition | dict(places)
 
 
-def _from_zip(archive: Path, present: Job | None, pipeline: str | None) -> Call[Job]:
+def _from_zip(archive: Path, present: Job | None, places: Mapping[str, str]) -> Call[Job]:
+    pipeline, project = places.get("pipelineId"), places.get("projectId")
     if present is None:
-        return archives.create_job_from_zip(archive, pipeline_id=pipeline)
-    return archives.update_job_from_zip(present.id, archive, pipeline_id=pipeline)
+        return calls.create_job_from_zip(archive, pipeline_id=pipeline, project_id=project)
+    return calls.update_job_from_zip(present.id, archive, pipeline_id=pipeline, project_id=project)
 
 
 def _missing_tasks(connection: Connection, definition: dict[str, Any]) -> dict[str, str]:
@@ -178,14 +206,47 @@ def _job(job: Job) -> RenderableType:
             "status": status(job.status),
             "version": str(job.version) if job.version else None,
             "pipeline": job.pipeline_id,
-            "time to run": f"{job.timeout_seconds} s" if job.timeout_seconds else "no limit",
+            "project": job.project_id,
+            "time to run": _time_to_run(job.timeout_seconds),
             "created": moment(job.created_at),
             "updated": moment(job.updated_at),
-            "output": "that of the last task" if job.output is None else excerpt(job.output),
+            "output": _output(job.output),
         }
     )
+    return Group(facts, "", _steps(job.tasks))
+
+
+def _version(then: JobVersion) -> RenderableType:
+    definition = then.definition
+    if definition is None:
+        return card({"id": then.id, "version": str(then.version)})
+    facts = card(
+        {
+            "key": definition.key,
+            "id": then.id,
+            "title": definition.title,
+            "description": definition.description or None,
+            "status": status(definition.status),
+            "version": f"{then.version}, the present one" if then.is_current else str(then.version),
+            "time to run": _time_to_run(definition.timeout_seconds),
+            "published": moment(then.created_at),
+            "output": _output(definition.output),
+        }
+    )
+    return Group(facts, "", _steps(definition.tasks))
+
+
+def _time_to_run(seconds: int) -> str:
+    return f"{seconds} s" if seconds else "no limit"
+
+
+def _output(output: dict[str, Any] | None) -> str | Text:
+    return "that of the last task" if output is None else excerpt(output)
+
+
+def _steps(tasks: Iterable[JobTask]) -> Table:
     rows = [
         (task.task_reference_name, task.name, "yes" if task.is_optional else "no", excerpt(task.input))
-        for task in job.tasks
+        for task in tasks
     ]
-    return Group(facts, "", table(["TASK", "RUNS", "OPTIONAL", "INPUT"], rows))
+    return table(["TASK", "RUNS", "OPTIONAL", "INPUT"], rows)

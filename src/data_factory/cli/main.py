@@ -19,6 +19,7 @@ def main() -> None:
 
     Without typer and rich it has the commands for who writes tasks, and says of all others what to install.
     """
+    sys.modules["httpx._main"] = None  # type: ignore[assignment] # a command line of its own: half of its import
     load_dotenv(Path(".env"), interpolate=False)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

@@ -18,7 +18,6 @@ from data_factory.model.records import JobExecutionRecord, TaskExecutionRecord
 from data_factory.service.commands import Claim, Launch, Report
 from data_factory.service.paging import Part
 from data_factory.service.platform import Platform
-from data_factory.service.waiting_room import Presence
 from data_factory.store.disk import DiskBlobs
 from data_factory.store.sqlite import SqliteStore
 from data_factory.worker.errors import UsageError
@@ -179,7 +178,7 @@ class MemoryFactory:
 
     async def _claim(self) -> list[TaskExecutionRecord]:
         claim = Claim(account_id=self._account_id, task_ids=tuple(self._tasks))
-        return await self._platform.executions.claim(claim, 0, Presence())
+        return await self._platform.executions.claim(claim)
 
     async def _open(self) -> tuple[Platform, str]:
         platform = Platform(

@@ -13,7 +13,7 @@ from data_factory.client import calls
 from data_factory.client.call import Call, Pages
 from data_factory.client.errors import NotFound
 from data_factory.model.ids import is_id
-from data_factory.model.resources import Job, Task
+from data_factory.model.resources import Job, SharedJob, Task
 
 T = TypeVar("T", Task, Job)
 
@@ -27,17 +27,44 @@ def filled(text: str) -> str:
 
 def job_named(connection: Connection, name: str) -> Answer[Job]:
     """The job with this key or id; ends the command if there is none."""
-    return _named(connection, "job", name, calls.get_job, calls.list_jobs(key=name))
+    found = _found(connection, name, calls.get_job, calls.list_jobs(key=name))
+    if found is None:
+        raise _missing(connection, "job", name)
+    return found
+
+
+def launchable_named(connection: Connection, name: str) -> Answer[Job] | Answer[SharedJob]:
+    """The job with this key or id that may be launched: one's own, or else one that another account shares; ends the
+    command if there is none, or if more than one account shares a job with this key."""
+    own = _found(connection, name, calls.get_job, calls.list_jobs(key=name))
+    if own is not None:
+        return own
+    shared = [one for one in shared_jobs(connection) if name in (one.value.id, one.value.key)]
+    if len(shared) > 1:
+        ids = ", ".join(f"{one.value.id} of the account {one.value.account_id}" for one in shared)
+        raise Stop(ExitCode.USAGE, f"More than one account shares a job {name!r}: name it by its id. They are {ids}.")
+    if not shared:
+        raise _missing(connection, "job", name)
+    return shared[0]
+
+
+def shared_jobs(connection: Connection) -> list[Answer[SharedJob]]:
+    """The jobs that other accounts share; none at the hosted platform, which does not tell."""
+    try:
+        return list(connection.read(calls.list_shared_jobs()))
+    except NotFound:
+        return []
 
 
 def task_named(connection: Connection, name: str) -> Answer[Task]:
     """The task with this key or id; ends the command if there is none."""
-    return _named(connection, "task", name, calls.get_task, calls.list_tasks(key=name))
+    found = _found(connection, name, calls.get_task, calls.list_tasks(key=name))
+    if found is None:
+        raise _missing(connection, "task", name)
+    return found
 
 
-def _named(
-    connection: Connection, kind: str, name: str, get: Callable[[str], Call[T]], with_key: Pages[T]
-) -> Answer[T]:
+def _found(connection: Connection, name: str, get: Callable[[str], Call[T]], with_key: Pages[T]) -> Answer[T] | None:
     if is_id(name):
         try:
             return connection.ask(get(name))
@@ -46,7 +73,11 @@ def _named(
     for answer in connection.read(with_key):
         if answer.value.key == name:
             return answer
+    return None
+
+
+def _missing(connection: Connection, kind: str, name: str) -> Stop:
     listing = connection.command(f"{kind} list")
-    raise Stop(
+    return Stop(
         ExitCode.USAGE, f"There is no {kind} {name!r} at {connection.url}. `{listing}` shows those that there are."
     )

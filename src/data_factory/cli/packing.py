@@ -9,15 +9,17 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Annotated, Any, Final
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 import typer
-from pathspec import GitIgnoreSpec
 
 from data_factory.cli.documents import read_object
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.rendering import console, printable, show_json
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 JOB_FILE: Final = "job.json"
 IGNORE_FILE: Final = ".jobignore"
@@ -75,6 +77,8 @@ def pack_job(
 def entries_of(folder: Path, but: Path | None = None) -> list[str]:
     """What is packed of a folder, in order: all but what is left out, and `but`. Ends the command if there is no job,
     or where there is a link."""
+    from pathspec import GitIgnoreSpec  # only where it is needed: no other command waits for its import
+
     if not (folder / JOB_FILE).is_file():
         raise Stop(ExitCode.USAGE, f"There is no {JOB_FILE} in {folder}.")
     ignore = folder / IGNORE_FILE

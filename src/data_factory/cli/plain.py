@@ -36,6 +36,13 @@ def note(text: str) -> None:
     print(styled(text, "faint"), file=sys.stderr)
 
 
+def print_line(json: bytes) -> None:
+    """Print a JSON document on a line of standard output, for who reads line by line."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(json + b"\n")
+    sys.stdout.buffer.flush()
+
+
 def print_json(json: bytes) -> None:
     """Print a JSON document on standard output, laid out and otherwise exactly as it is."""
     sys.stdout.flush()

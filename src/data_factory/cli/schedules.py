@@ -13,6 +13,7 @@ from data_factory.cli.names import job_named
 from data_factory.cli.options import Url
 from data_factory.cli.rendering import Json, moment, printable, show, table
 from data_factory.client import calls
+from data_factory.model.definitions import PeriodicityRule
 from data_factory.model.resources import Schedule
 
 
@@ -22,22 +23,36 @@ def show_schedule(
     resume: Annotated[
         bool, typer.Option("--resume", help="Launch it again; what came meanwhile is not made up for.")
     ] = False,
+    cron: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help="Launch it at these times, in UTC, and at no others; up to three times.",
+            show_default=False,
+        ),
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Take its rules away.")] = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Show when a job is launched by itself: its rules, and the next times. Pause that, or resume it.
+    """Show when a job is launched by itself: its rules, and the next times. Set them, pause that, or resume it.
 
     \b
     Examples:
       data-factory job schedule run-task
+      data-factory job schedule run-task --cron '0 3 * * *' --cron '0 15 * * SAT'
       data-factory job schedule run-task --pause
     """
-    if pause and resume:
-        raise typer.BadParameter("give one of --pause and --resume")
+    if sum((pause, resume, bool(cron), clear)) > 1:
+        raise typer.BadParameter("give one of --pause, --resume, --cron and --clear")
     with connected(url) as connection:
         id = job_named(connection, job).value.id
-        ask = calls.pause_schedule if pause else calls.resume_schedule if resume else calls.get_schedule
-        found = connection.ask(ask(id))
+        if cron or clear:
+            call = calls.set_schedule(id, [PeriodicityRule(cron_expression=rule) for rule in cron or []])
+        else:
+            ask = calls.pause_schedule if pause else calls.resume_schedule if resume else calls.get_schedule
+            call = ask(id)
+        found = connection.ask(call)
         show(as_json, found.json, lambda: _schedule(found.value))
 
 

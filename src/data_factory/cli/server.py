@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from data_factory.cli.logs import LogFormat, log_to_stderr
+from data_factory.cli.rates import rate
 
 MIN_KEY_LENGTH = 16
 
@@ -93,6 +94,52 @@ def server(
             help="How much the files of an account may have together; 0 is no limit.",
         ),
     ] = 0,
+    allow_private_webhooks: Annotated[
+        bool,
+        typer.Option(
+            "--allow-private-webhooks",
+            envvar="DATA_FACTORY_ALLOW_PRIVATE_WEBHOOKS",
+            help="Webhooks may be at private addresses: of this machine, and of its networks.",
+        ),
+    ] = False,
+    key_in_query: Annotated[
+        bool,
+        typer.Option(
+            "--key-in-query",
+            envvar="DATA_FACTORY_KEY_IN_QUERY",
+            help="Take the API key from the query string too (?api_key=…): proxies write that down.",
+        ),
+    ] = False,
+    audit_retention: Annotated[
+        int,
+        typer.Option(
+            envvar="DATA_FACTORY_AUDIT_RETENTION",
+            min=0,
+            max=100_000,
+            metavar="DAYS",
+            help="How long it is kept who did what; 0 is for ever.",
+        ),
+    ] = 365,
+    keep_executions: Annotated[
+        int,
+        typer.Option(
+            envvar="DATA_FACTORY_KEEP_EXECUTIONS",
+            min=0,
+            max=100_000,
+            metavar="DAYS",
+            help="How long job executions are kept after their end; 0 is for ever.",
+        ),
+    ] = 0,
+    rate_limit: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DATA_FACTORY_RATE_LIMIT",
+            metavar="RATE",
+            callback=rate,
+            help="How many requests each API key may send: 50/min, 10/s, 1000/h; no limit, if not given.",
+            show_default=False,
+        ),
+    ] = None,
     log_format: Annotated[
         LogFormat, typer.Option(envvar="DATA_FACTORY_LOG_FORMAT", help="How the log is written, on standard error.")
     ] = LogFormat.TEXT,
@@ -134,7 +181,20 @@ def server(
     rules = FileRules(max_file_size * MIB, file_retention * DAY_MS, file_quota * MIB)
     try:
         settings = Settings(
-            host, port, data_dir, database, database_timeout, key, secret_key, files_dir or data_dir / "files", rules
+            host,
+            port,
+            data_dir,
+            database,
+            database_timeout,
+            key,
+            secret_key,
+            files_dir or data_dir / "files",
+            rules,
+            allow_private_webhooks,
+            audit_days=audit_retention,
+            execution_days=keep_executions,
+            rate_limit=rate_limit,
+            key_in_query=key_in_query,
         )
         if processes == 1:
             serve(settings)

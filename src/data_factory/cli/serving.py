@@ -20,17 +20,17 @@ import uvicorn
 
 from data_factory.api.application import application
 from data_factory.api.bounded_http import BoundedHttp
+from data_factory.api.presenting import present_job_execution
 from data_factory.cli.credentials import announce, keep_key
 from data_factory.cli.listening import address_of, listening, listening_together
 from data_factory.cli.logs import LogFormat, log_to_stderr
 from data_factory.cli.supervising import CannotStart, Lifeline, Supervisor
+from data_factory.model.rates import parse_rate
 from data_factory.service.files import FileRules
 from data_factory.service.platform import Platform
-from data_factory.service.vault import UnusableSecretKey, Vault, key_in, parse_key
+from data_factory.service.receivers import Outbound
+from data_factory.service.vault import UnusableSecretKey, Vault, keys_in, parse_keys
 from data_factory.store.disk import DiskBlobs
-from data_factory.store.postgresql import PostgresqlStore
-from data_factory.store.postgresql.database import shown
-from data_factory.store.postgresql.migrating import prepare
 from data_factory.store.promises import Store, StoreUnavailable, UnusableSchema
 from data_factory.store.sqlite import SqliteStore
 from data_factory.store.sqlite.lock import DirectoryInUse, DirectoryLock
@@ -55,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True):
     of the database is waited for, in seconds. `key` is the admin key; without one the first start makes one, and keeps
     it in `data_dir`. `secret_key` encrypts secrets, and is kept in `data_dir` likewise; with a database it is not made,
     because all servers must have the same. The content of files is in `files_dir`, by these rules.
+    Webhooks reach private addresses only if that is allowed, and a key is taken from the query string only then, too.
     """
 
     host: str
@@ -66,6 +67,11 @@ class Settings(msgspec.Struct, frozen=True):
     secret_key: str | None
     files_dir: Path
     file_rules: FileRules
+    allow_private_webhooks: bool = False
+    audit_days: int = 365
+    execution_days: int = 0
+    rate_limit: str | None = None
+    key_in_query: bool = False
 
 
 def serve(settings: Settings) -> None:
@@ -121,8 +127,14 @@ def _explained() -> Iterator[None]:
 
 
 def _log_begin(settings: Settings, address: str, more: str = "") -> None:
-    kept_in = settings.data_dir if settings.database is None else shown(settings.database)
+    kept_in = settings.data_dir if settings.database is None else _shown(settings.database)
     log.info("Data Factory %s listens on %s, data in %s%s", version("data-factory"), address, kept_in, more)
+
+
+def _shown(database: str) -> str:
+    from data_factory.store.postgresql.database import shown
+
+    return shown(database)
 
 
 def _run(
@@ -135,6 +147,9 @@ def _run(
     """Serve on this socket, in this process. One may use a directory, any number a database."""
 
     async def on_postgresql(url: str) -> None:
+        from data_factory.store.postgresql import PostgresqlStore  # whoever has no such database need not wait for it
+        from data_factory.store.postgresql.migrating import prepare
+
         await prepare(url)
         await _serve(settings, _platform(settings, PostgresqlStore(url, settings.patience)), listener, begun, lifeline)
 
@@ -155,13 +170,24 @@ def _run(
 
 
 def _platform(settings: Settings, store: Store) -> Platform:
-    return Platform(store, DiskBlobs(settings.files_dir), settings.file_rules, vault=Vault(_secret_key(settings)))
+    outbound = Outbound(present_job_execution, settings.allow_private_webhooks)
+    vault = Vault(*_secret_keys(settings))
+    return Platform(
+        store,
+        DiskBlobs(settings.files_dir),
+        settings.file_rules,
+        vault=vault,
+        outbound=outbound,
+        audit_days=settings.audit_days,
+        execution_days=settings.execution_days,
+        rate=None if settings.rate_limit is None else parse_rate(settings.rate_limit),
+    )
 
 
-def _secret_key(settings: Settings) -> bytes | None:
+def _secret_keys(settings: Settings) -> list[bytes]:
     if settings.secret_key is not None:
-        return parse_key(settings.secret_key)
-    return key_in(settings.data_dir) if settings.database is None else None
+        return parse_keys(settings.secret_key)
+    return keys_in(settings.data_dir) if settings.database is None else []
 
 
 async def _serve(
@@ -177,7 +203,7 @@ async def _serve(
         typer.echo(f"Your API key, shown this once (and kept in {kept_in}):\n\n    {made}\n")
         sys.stdout.flush()
     config = uvicorn.Config(
-        application(platform),
+        application(platform, key_in_query=settings.key_in_query),
         http=BoundedHttp,
         lifespan="off",
         log_config=None,

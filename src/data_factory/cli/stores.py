@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from data_factory.cli.server import not_installed
+from data_factory.cli.server import Database, DataDir, not_installed
 
-app: Final = typer.Typer(name="store", help="Move everything to another database.", no_args_is_help=True)
+app: Final = typer.Typer(
+    name="store", help="Move everything to another database; replace the key of its secrets.", no_args_is_help=True
+)
 
 
 @app.command("copy")
@@ -41,3 +44,27 @@ def copy_store(
     except ModuleNotFoundError as missing:
         raise not_installed(missing) from None
     copy(source, target, from_running, as_json)
+
+
+@app.command("rotate-secrets")
+def rotate_secrets(
+    data_dir: DataDir = Path(".data-factory"),
+    database: Database = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print how many there were as JSON.")] = False,
+) -> None:
+    """Encrypt all secrets anew, so that their former key can be thrown away.
+
+    Give both keys in DATA_FACTORY_SECRET_KEY, or in the file secret-key of the data directory: the new one first, then
+    the former one. The first one encrypts, and each of them decrypts. Servers on PostgreSQL go on meanwhile, once all
+    of them have both keys; that of a data directory has to be stopped. If it is interrupted, start it again: what was
+    done stays done.
+
+    \b
+    Example:
+      data-factory store rotate-secrets --data-dir /var/lib/data-factory
+    """
+    try:
+        from data_factory.cli.rotating import rotate
+    except ModuleNotFoundError as missing:
+        raise not_installed(missing) from None
+    rotate(data_dir, database, as_json)

@@ -200,7 +200,9 @@ class Supervisor:
     def _note_ready(self, process: _Process) -> None:
         process.is_ready = True
         log.info("%s is ready", process)
-        if not self._have_begun and not self._due and all(one.is_ready for one in self._running.values()):
+        if self._have_begun or self._is_stopping or self._due:
+            return
+        if all(one.is_ready for one in self._running.values()):
             self._have_begun = True
             self._begun()
 

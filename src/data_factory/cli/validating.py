@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from data_factory.api.bodies import COMMENT_LINE, Misfit, convert, read_json
+from data_factory.api.bodies import COMMENT_LINE, Misfit, convert, read_definition
 from data_factory.api.job_bodies import what_fits_of_a_job
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.packing import ASSETS, JOB_FILE, entries_of
@@ -85,7 +85,7 @@ def flaws(raw: bytes, assets: Collection[str]) -> tuple[FieldError, ...]:
     Raises:
         Invalid: it is nothing of which anything can be said.
     """
-    value = with_assets(read_json(raw), dict.fromkeys(assets, _ASSET))
+    value = with_assets(read_definition(raw, JOB_FILE), dict.fromkeys(assets, _ASSET))
     others: tuple[FieldError, ...] = ()
     try:
         body = convert(value, JobBody, len(raw))

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
+from data_factory.cli.asking import confirm, is_asked
 from data_factory.cli.connection import Answer, Connection, connected
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.names import filled
@@ -116,8 +117,8 @@ def delete_variable(
     """
     with connected(url) as connection:
         found = _named(connection, key)
-        if not yes and sys.stdin.isatty() and sys.stderr.isatty():
-            typer.confirm(f"Delete {key}? Jobs that read it are given an empty text", abort=True, err=True)
+        if not yes and is_asked():
+            confirm(f"Delete {key}? Jobs that read it are given an empty text")
         gone = connection.ask(calls.delete_variable(found.value.id))
         if as_json:
             show_json(gone.json)

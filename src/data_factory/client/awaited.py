@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -12,19 +12,25 @@ import httpx
 from data_factory.client import calls, wire
 from data_factory.client.call import Call, Lost, Plan, Reply
 from data_factory.client.conversation import Conversation, Pause
+from data_factory.client.events import Following
 from data_factory.client.retry import RetryPolicy
 from data_factory.client.settings import load_settings
 from data_factory.client.transfer import Download
 from data_factory.client.verbs import (
+    AsyncAccounts,
     AsyncApiKeys,
+    AsyncAudit,
     AsyncFiles,
     AsyncJobExecutions,
     AsyncJobs,
     AsyncPipelines,
+    AsyncProjects,
     AsyncTaskExecutions,
     AsyncTasks,
     AsyncVariables,
+    AsyncWebhooks,
 )
+from data_factory.model.resources import Event
 
 T = TypeVar("T")
 
@@ -48,7 +54,7 @@ class AsyncClient:
         settings = load_settings(base_url, token)
         self.base_url = settings.base_url
         self.headers = wire.headers(settings)
-        self._http = httpx.AsyncClient(headers=self.headers)
+        self._http = httpx.AsyncClient(headers=self.headers, verify=wire.trusted(settings))
         self._conversation = Conversation(settings.base_url, retries or RetryPolicy())
         self._sleep = sleep
         self.tasks = AsyncTasks(self)
@@ -57,8 +63,12 @@ class AsyncClient:
         self.job_executions = AsyncJobExecutions(self)
         self.pipelines = AsyncPipelines(self)
         self.variables = AsyncVariables(self)
+        self.webhooks = AsyncWebhooks(self)
         self.files = AsyncFiles(self)
+        self.projects = AsyncProjects(self)
         self.api_keys = AsyncApiKeys(self)
+        self.audit = AsyncAudit(self)
+        self.accounts = AsyncAccounts(self)
 
     async def health(self) -> dict[str, Any]:
         """What the server says of itself; raises `ServerFailed` if it is not ready."""
@@ -79,6 +89,27 @@ class AsyncClient:
                 answer = None
             else:
                 answer = await self._request(move)
+
+    async def events(self, job_execution_id: str | None = None, *, kinds: Sequence[str] = ()) -> AsyncIterator[Event]:
+        """What happens, as it happens: in the account, for ever, or to one job execution, until it has ended. It goes
+        on after interruptions; raises `ApiError` if it is refused."""
+        following = Following(self.base_url, job_execution_id, kinds)
+        while True:
+            outcome: Reply | httpx.TransportError | None = None
+            try:
+                async with self._http.stream(**following.request()) as response:
+                    if response.is_success:
+                        async for line in response.aiter_lines():
+                            for event in following.read(line):
+                                yield event
+                    else:
+                        await response.aread()
+                        outcome = wire.reply(response)
+            except httpx.TransportError as error:
+                outcome = error
+            if following.is_over:
+                return
+            await self._sleep(following.pause(outcome))
 
     async def _request(self, call: Call[Any]) -> Reply | Lost:
         try:

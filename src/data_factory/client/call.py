@@ -77,12 +77,14 @@ class Listing(msgspec.Struct, Generic[T], frozen=True, kw_only=True, rename="cam
 
 
 class Pages(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """A list to be read page by page: by cursor where the server gives one, else by page number."""
+    """A list to be read page by page: by cursor where the server gives one, else by page number. With a `body`, what it
+    asks for is read of it."""
 
     path: str
     result: type[Listing[T]]
     params: dict[str, str] = {}
     size: int = 100
+    body: Any = UNSET
 
     def first(self) -> Call[Listing[T]]:
         """The call of the first page."""
@@ -104,7 +106,8 @@ class Pages(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     def _call(self, position: dict[str, str]) -> Call[Listing[T]]:
         params = {**self.params, "size": str(self.size), **position}
-        return Call(method="GET", path=self.path, params=params, result=self.result)
+        method: Literal["GET", "POST"] = "GET" if self.body is UNSET else "POST"
+        return Call(method=method, path=self.path, params=params, body=self.body, result=self.result)
 
 
 Steps = Generator[Call[Any], Any, T]

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from data_factory.client.call import Call, Lost, Plan, Reply
-from data_factory.client.calls import KNOWS_IDEMPOTENCY_KEYS
+from data_factory.client.calls.server import KNOWS_IDEMPOTENCY_KEYS
 from data_factory.client.decoding import decode
 from data_factory.client.errors import ApiError, NotFound, from_lost, from_reply, not_understood
 from data_factory.client.retry import RetryPolicy, is_ambiguous

@@ -17,7 +17,8 @@ class ApiError(DataFactoryError):
     """A call of the API did not succeed.
 
     `status` is the HTTP status (0: no answer), `code` the stable code of the problem, `errors` what is wrong with
-    which field, `retry_after` the seconds that the server asks to wait.
+    which field, `retry_after` the seconds that the server asks to wait, `request_id` how the server calls the request,
+    in its log as well.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class ApiError(DataFactoryError):
         errors: tuple[FieldError, ...] = (),
         retry_after: float | None = None,
         request: str = "",
+        request_id: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -36,9 +38,11 @@ class ApiError(DataFactoryError):
         self.errors = errors
         self.retry_after = retry_after
         self.request = request
+        self.request_id = request_id
 
     def __str__(self) -> str:
-        asked = f" [{self.request}: {self.status or 'no answer'} {self.code}]" if self.request else ""
+        named = f", request {self.request_id}" if self.request_id and self.status >= 500 else ""
+        asked = f" [{self.request}: {self.status or 'no answer'} {self.code}{named}]" if self.request else ""
         return f"{self.message}{asked}"
 
 
@@ -126,6 +130,7 @@ def from_reply(call: Call[Any], reply: Reply, base_url: str, now: datetime | Non
         errors=_field_errors(document.get("errors")),
         retry_after=retry_after(reply.headers.get("retry-after"), now or datetime.now(UTC)),
         request=_request(call),
+        request_id=reply.headers.get("x-request-id"),
     )
 
 
@@ -138,6 +143,7 @@ def not_understood(call: Call[Any], reply: Reply, base_url: str, reason: str) ->
         status=reply.status,
         code="not_understood",
         request=_request(call),
+        request_id=reply.headers.get("x-request-id"),
     )
 
 

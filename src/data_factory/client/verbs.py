@@ -10,7 +10,7 @@ import functools
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
-from data_factory.client import archives, calls, files
+from data_factory.client import calls
 from data_factory.client.call import Call, Listing, Pages, Plan
 
 P = ParamSpec("P")
@@ -126,6 +126,7 @@ class _TaskVerbs:
     update = Verb(calls.update_task)
     delete = Verb(calls.delete_task)
     poll = Verb(calls.poll_task)
+    search = Lister(calls.search_tasks)
     list = Lister(calls.list_tasks)
 
 
@@ -136,6 +137,7 @@ class _TaskExecutionVerbs:
     report = Verb(calls.report)
     complete = Verb(calls.complete_task_execution)
     fail = Verb(calls.fail_task_execution)
+    skip = Verb(calls.skip_task_execution)
 
 
 class _JobVerbs:
@@ -149,20 +151,39 @@ class _JobVerbs:
     diff = Verb(calls.diff_job_versions)
     publish_version = Verb(calls.publish_job_version)
     schedule = Verb(calls.get_schedule)
+    set_schedule = Verb(calls.set_schedule)
     pause = Verb(calls.pause_schedule)
     resume = Verb(calls.resume_schedule)
-    create_from_zip = Verb(archives.create_job_from_zip)
-    update_from_zip = Verb(archives.update_job_from_zip)
+    create_from_zip = Verb(calls.create_job_from_zip)
+    update_from_zip = Verb(calls.update_job_from_zip)
+    search = Lister(calls.search_jobs)
     list = Lister(calls.list_jobs)
+    share = Verb(calls.share_job)
+    unshare = Verb(calls.unshare_job)
+    shares = Lister(calls.list_shares)
+    shared = Lister(calls.list_shared_jobs)
 
 
 class _JobExecutionVerbs:
     launch = Verb(calls.launch_job)
     get = Verb(calls.get_job_execution)
     cancel = Verb(calls.cancel_job_execution)
+    rerun = Verb(calls.rerun_job_execution)
+    plan_retry = Verb(calls.plan_retry)
+    retry = Verb(calls.retry_job_execution)
+    search = Lister(calls.search_job_executions)
+    pause = Verb(calls.pause_job_execution)
+    resume = Verb(calls.resume_job_execution)
+    bulk = Verb(calls.bulk_job_executions)
+    delete = Verb(calls.delete_job_execution)
+    purge = Verb(calls.purge_job_executions)
     list = Lister(calls.list_job_executions)
     task_executions = Lister(calls.list_task_executions)
     why = Verb(calls.explain_job_execution)
+    timeline = Lister(calls.tell_timeline)
+    report = Verb(calls.read_report)
+    copy_report = Verb(calls.copy_report)
+    download_report = Verb(calls.download_report)
     log = Verb(calls.create_log)
     logs = Lister(calls.list_logs)
 
@@ -171,17 +192,21 @@ class _PipelineVerbs:
     create = Verb(calls.create_pipeline)
     get = Verb(calls.get_pipeline)
     update = Verb(calls.update_pipeline)
+    search = Lister(calls.search_pipelines)
+    pause = Verb(calls.pause_pipeline)
+    resume = Verb(calls.resume_pipeline)
     list = Lister(calls.list_pipelines)
 
 
 class _FileVerbs:
-    upload = Verb(files.upload_file)
-    get = Verb(files.get_file)
-    download = Verb(files.download_file)
-    copy_to = Verb(files.copy_file)
-    read = Verb(files.read_file)
-    delete = Verb(files.delete_file)
-    list = Lister(files.list_files)
+    upload = Verb(calls.upload_file)
+    get = Verb(calls.get_file)
+    download = Verb(calls.download_file)
+    copy_to = Verb(calls.copy_file)
+    read = Verb(calls.read_file)
+    delete = Verb(calls.delete_file)
+    search = Lister(calls.search_files)
+    list = Lister(calls.list_files)
 
 
 class _VariableVerbs:
@@ -191,13 +216,52 @@ class _VariableVerbs:
     set = Verb(calls.set_variable)
     update = Verb(calls.update_variable)
     delete = Verb(calls.delete_variable)
+    search = Lister(calls.search_variables)
     list = Lister(calls.list_variables)
+
+
+class _WebhookVerbs:
+    create = Verb(calls.create_webhook)
+    get = Verb(calls.get_webhook)
+    update = Verb(calls.update_webhook)
+    delete = Verb(calls.delete_webhook)
+    rotate = Verb(calls.rotate_webhook)
+    test = Verb(calls.try_webhook)
+    list = Lister(calls.list_webhooks)
+    deliveries = Lister(calls.list_deliveries)
+    of_execution = Lister(calls.list_execution_webhooks)
+    resend = Verb(calls.resend_delivery)
+
+
+class _ProjectVerbs:
+    create = Verb(calls.create_project)
+    get = Verb(calls.get_project)
+    rename = Verb(calls.rename_project)
+    move = Verb(calls.move_project)
+    set_status = Verb(calls.set_project_status)
+    delete = Verb(calls.delete_project)
+    search = Lister(calls.search_projects)
+    list = Lister(calls.list_projects)
 
 
 class _ApiKeyVerbs:
     create = Verb(calls.create_api_key)
     revoke = Verb(calls.revoke_api_key)
     list = Lister(calls.list_api_keys)
+
+
+class _AuditVerbs:
+    list = Lister(calls.list_audit)
+
+
+class _AccountVerbs:
+    create = Verb(calls.create_account)
+    get = Verb(calls.get_account)
+    rename = Verb(calls.rename_account)
+    disable = Verb(calls.disable_account)
+    enable = Verb(calls.enable_account)
+    create_key = Verb(calls.create_account_key)
+    list = Lister(calls.list_accounts)
 
 
 class Tasks(_TaskVerbs, Blocking):
@@ -228,8 +292,24 @@ class Variables(_VariableVerbs, Blocking):
     """The variables of the account, and its secrets."""
 
 
+class Webhooks(_WebhookVerbs, Blocking):
+    """Who is told of the end of job executions."""
+
+
+class Projects(_ProjectVerbs, Blocking):
+    """The projects of the account: folders for its jobs."""
+
+
 class ApiKeys(_ApiKeyVerbs, Blocking):
     """The API keys of the account."""
+
+
+class Audit(_AuditVerbs, Blocking):
+    """What people have done."""
+
+
+class Accounts(_AccountVerbs, Blocking):
+    """The accounts of the platform, for its operator."""
 
 
 class AsyncTasks(_TaskVerbs, Awaited):
@@ -260,5 +340,21 @@ class AsyncVariables(_VariableVerbs, Awaited):
     """The variables of the account, and its secrets."""
 
 
+class AsyncWebhooks(_WebhookVerbs, Awaited):
+    """Who is told of the end of job executions."""
+
+
+class AsyncProjects(_ProjectVerbs, Awaited):
+    """The projects of the account: folders for its jobs."""
+
+
 class AsyncApiKeys(_ApiKeyVerbs, Awaited):
     """The API keys of the account."""
+
+
+class AsyncAudit(_AuditVerbs, Awaited):
+    """What people have done."""
+
+
+class AsyncAccounts(_AccountVerbs, Awaited):
+    """The accounts of the platform, for its operator."""

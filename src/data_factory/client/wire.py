@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -19,10 +20,17 @@ _ANSWER_SECONDS: Final = 30.0
 _UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
-def headers(settings: Settings) -> dict[str, str]:
-    """The headers of every request."""
+def headers(settings: Settings, origin: str | None = None) -> dict[str, str]:
+    """The headers of every request; `origin` is the way in by which what they ask for is said to be done."""
     known = {"Accept": "application/json, application/problem+json", "User-Agent": f"data-factory-python/{_version()}"}
+    if origin is not None:
+        known["Data-Factory-Origin"] = origin
     return known | ({"X-Api-Key": settings.token} if settings.token else {})
+
+
+def trusted(settings: Settings) -> ssl.SSLContext | bool:
+    """Whose certificates are trusted: over plain HTTP nobody's, so that no program waits until all of them are read."""
+    return not settings.base_url.startswith("http:") or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @contextmanager

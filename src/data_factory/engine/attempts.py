@@ -20,7 +20,7 @@ def scheduled(
     """The first attempt at a step, SCHEDULED."""
     return TaskExecutionRecord(
         id=id,
-        account_id=execution.account_id,
+        account_id=execution.job_account_id,
         job_execution_id=execution.id,
         task_id=task_id,
         type=type,
@@ -45,6 +45,7 @@ def scheduled(
         timeout_at=None,
         ended_at=None,
         timer_at=None,
+        traceparent=execution.traceparent,
     )
 
 
@@ -121,4 +122,5 @@ def ended(
         lease_expires_at=None,
         timeout_at=None,
         timer_at=None,
+        paused_at=None,
     )

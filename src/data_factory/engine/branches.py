@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from data_factory.engine.dynamic_forks import listed_of
 from data_factory.engine.graph import Join, beside
 from data_factory.engine.scope import Scope
 from data_factory.model.records import TaskExecutionRecord
@@ -24,11 +26,15 @@ MAX_BEGUN_BYTES: Final = 4 * 1024 * 1024
 
 
 class Branches(msgspec.Struct, frozen=True):
-    """The output of a JOIN while it is under way: how many branches there are, have begun, and have ended."""
+    """The output of a JOIN while it is under way: how many branches there are, have begun, and have ended.
+
+    `again` says how many of those that have begun are still to begin again, in a job execution that is a retry.
+    """
 
     branches: int
     begun: int = 0
     ended: int = 0
+    again: int | UnsetType = UNSET
 
     @property
     def all_ended(self) -> bool:
@@ -38,12 +44,13 @@ class Branches(msgspec.Struct, frozen=True):
     @property
     def progress(self) -> Progress:
         """The same for people."""
-        message = f"{self.ended:,} of {self.branches:,} branches have ended, {self.begun - self.ended:,} are under way"
-        return Progress(ratio=self.ended / self.branches, message=message)
+        under_way = self.begun - self.ended - (self.again or 0)
+        message = f"{self.ended:,} of {self.branches:,} branches have ended, {under_way:,} are under way"
+        return Progress(ratio=self.ended / max(self.branches, 1), message=message)
 
     def may_begin(self, limit: int | None) -> bool:
         """Whether there is another one to begin, and room for it among those that run."""
-        return self.begun < self.branches and (limit is None or self.begun - self.ended < limit)
+        return bool(self.again) or (self.begun < self.branches and (limit is None or self.begun - self.ended < limit))
 
 
 def counted(row: TaskExecutionRecord, so_far: Branches, now: int) -> TaskExecutionRecord:
@@ -57,13 +64,19 @@ def branches_of(row: TaskExecutionRecord) -> Branches:
     return msgspec.json.decode(row.output, type=Branches)
 
 
-def gathered(join: Join, row: TaskExecutionRecord, scope: Scope) -> dict[str, msgspec.Raw]:
-    """What the branches have given: the output of the last task of each, by reference.
+def gathered(join: Join, row: TaskExecutionRecord, scope: Scope) -> dict[str, msgspec.Raw] | None:
+    """What the branches have given: the output of the last task of each, by reference; None where that is too large.
 
     Raises:
         Needs: some of it was not read.
     """
-    paths = {reference: beside(row.path, reference) for reference in join.collected}
-    rows = scope.rows(paths.values())
+    if join.dynamic is not None and join.collected:
+        listed = listed_of(join.dynamic, scope.row(beside(row.path, join.dynamic.reference)))
+        paths = {one.reference: join.dynamic.branch_path(row.path, n) for n, one in enumerate(listed, 1)}
+    else:
+        paths = {reference: beside(row.path, reference) for reference in join.collected}
+    rows = scope.outputs(paths.values())
+    if rows is None:
+        return None
     found = {reference: rows[path] for reference, path in paths.items() if path in rows}
     return {reference: msgspec.Raw(one.output.encode()) for reference, one in found.items()}

@@ -7,10 +7,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from data_factory.engine.expressions import Mention, Template, compile_template
-from data_factory.engine.graph import Fork, Graph, Human, Join, Loop, SetVariable, Step, Switch, Terminate, Wait, Work
+from data_factory.engine.graph import (
+    Branch,
+    DynamicFork,
+    Fork,
+    Graph,
+    Human,
+    Join,
+    Loop,
+    SetVariable,
+    StartJob,
+    Step,
+    SubJob,
+    Switch,
+    Terminate,
+    Wait,
+    Work,
+)
 from data_factory.model.definitions import JobDefinition, JobTask
 
 _LITTLE: Final[dict[str, re.Pattern[str]]] = {
@@ -104,6 +121,8 @@ class _Compiler:
         }
         self._numbers[reference] = len(self._numbers)
         match task.type:
+            case "SUB_WORKFLOW" if task.sub_workflow_param is not UNSET:
+                self.steps[reference] = SubJob(**common, job_key=task.sub_workflow_param.name)
             case "SUB_WORKFLOW":
                 self.steps[reference] = Work(**common, task_id=self._task_ids[task.name])
             case "TERMINATE":
@@ -112,6 +131,8 @@ class _Compiler:
                 self.steps[reference] = Wait(**common)
             case "SET_VARIABLE":
                 self.steps[reference] = SetVariable(**common)
+            case "START_WORKFLOW":
+                self.steps[reference] = StartJob(**common)
             case "HUMAN":
                 self.steps[reference] = Human(**common)
             case "DO_WHILE":
@@ -120,6 +141,8 @@ class _Compiler:
                 self.steps[reference] = Fork(**common)
                 for number, branch in enumerate(task.fork_tasks or ()):
                     self.sequence(branch, None, place.in_branch(str(following), number))
+            case "FORK_JOIN_DYNAMIC":
+                self.steps[reference] = self._dynamic_fork(task, common, place)
             case "JOIN":
                 self.steps[reference] = self._join(cast(JobTask, before), common)
             case "SWITCH" | "DECISION":
@@ -153,12 +176,42 @@ class _Compiler:
             collected=tuple(name for name in inside if self.steps[name].loops == place.loops),
         )
 
+    def _dynamic_fork(self, task: JobTask, common: dict[str, Any], place: _Place) -> DynamicFork:
+        """Its branch has a name that no task can be given."""
+        fork, join = task.task_reference_name, str(common["following"])
+        branch = f"{fork}.branch"
+        inside = place.in_branch(join, 0)
+        self.steps[branch] = Branch(
+            reference=branch,
+            type="SUB_WORKFLOW",
+            optional=False,
+            template=None,
+            following=None,
+            loops=(*inside.loops, fork),
+            around=inside.around,
+            branches=inside.branches,
+            number=len(self._numbers),
+            fork=fork,
+        )
+        self._numbers[branch] = len(self._numbers)
+        return DynamicFork(
+            **common,
+            tasks_in=task.dynamic_fork_tasks_param or None,
+            inputs_in=task.dynamic_fork_tasks_input_param_name or None,
+            branch=branch,
+        )
+
     def _join(self, fork: JobTask, common: dict[str, Any]) -> Join:
         """The end of a fork, which is optional if either of the two is."""
         branches = fork.fork_tasks or ()
+        firsts = tuple(branch[0].task_reference_name for branch in branches)
+        lasts = tuple(branch[-1].task_reference_name for branch in branches)
+        begin = self.steps[fork.task_reference_name]
+        dynamic = begin if isinstance(begin, DynamicFork) else None
         return Join(
             **{**common, "optional": common["optional"] or fork.is_optional},
-            firsts=tuple(branch[0].task_reference_name for branch in branches),
+            firsts=firsts if dynamic is None else (dynamic.branch,),
             limit=fork.max_parallel or None,
-            collected=tuple(branch[-1].task_reference_name for branch in branches),
+            collected=lasts if dynamic is None else (dynamic.branch,),
+            dynamic=dynamic,
         )

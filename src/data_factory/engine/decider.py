@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from data_factory.engine.attempts import ended, make_ready
+from data_factory.engine.attempts import EMPTY, ended, make_ready
+from data_factory.engine.resumption import Resumption
 from data_factory.engine.run import Outcome, Run
 from data_factory.engine.walk import Walk
 from data_factory.model.errors import JobExecutionEnded
@@ -24,17 +25,18 @@ from data_factory.model.status import JOB_EXECUTION_ENDED, TASK_EXECUTION_ENDED,
 
 
 def start(run: Run, now: int, new_id: NewId) -> Outcome:
-    """A PENDING execution gets a slot: it is RUNNING, and its first task is scheduled."""
+    """A PENDING execution gets a slot: it is RUNNING, and its first task is scheduled, or those at which it goes on."""
     timeout = run.graph.timeout_ms
     run.execution = replace(
         run.execution, status="RUNNING", started_at=now, deadline_at=None if timeout is None else now + timeout
     )
-    return Walk(run, now, new_id).go(run.graph.first)
+    walk = _walk_of(run, now, new_id)
+    return walk.go_on() if isinstance(walk, Resumption) else walk.go(run.graph.first)
 
 
 def complete(run: Run, held: TaskExecutionRecord, output: str, now: int, new_id: NewId) -> Outcome:
     """A worker, or a person, has done what was asked: the job goes on."""
-    walk = Walk(run, now, new_id)
+    walk = _walk_of(run, now, new_id)
     return walk.go(walk.leave(ended(held, "COMPLETED", now, output=output)))
 
 
@@ -43,13 +45,25 @@ def fail(
 ) -> Outcome:
     """A worker, or a person, says that it failed: it is retried, or passed over if optional, or it ends the job."""
     failure = Failure(code="task_failed", message=_message_of(output))
-    walk = Walk(run, now, new_id)
+    walk = _walk_of(run, now, new_id)
     return walk.go(walk.fail(ended(held, status, now, output=output), failure))
+
+
+def skip(run: Run, waiting: TaskExecutionRecord, output: str | None, now: int, new_id: NewId) -> Outcome:
+    """Somebody has what waits passed over: the job goes on as if it had COMPLETED with this output."""
+    walk = _walk_of(run, now, new_id)
+    return walk.go(walk.leave(ended(waiting, "SKIPPED", now, output=EMPTY if output is None else output)))
+
+
+def refuse(run: Run, row: TaskExecutionRecord, failure: Failure, now: int, new_id: NewId) -> Outcome:
+    """The platform could not do what a step of control flow says: it is passed over if optional, or ends the job."""
+    walk = _walk_of(run, now, new_id)
+    return walk.go(walk.fail(ended(row, "FAILED", now), failure))
 
 
 def expire(run: Run, due: TaskExecutionRecord, now: int, new_id: NewId) -> Outcome:
     """A timer of a task execution came due: it becomes available, or it timed out; control flow goes on."""
-    walk = Walk(run, now, new_id)
+    walk = _walk_of(run, now, new_id)
     if due.timer_at is None or due.timer_at > now:
         return walk.outcome
     if not due.task_id:
@@ -100,6 +114,10 @@ def abandon(
     return _stop(replace(execution, started_at=started_at), active, "FAILED", failure, now)
 
 
+def _walk_of(run: Run, now: int, new_id: NewId) -> Walk:
+    return Resumption(run, now, new_id) if run.execution.origin == "RETRY" else Walk(run, now, new_id)
+
+
 def _time_out(walk: Walk, late: TaskExecutionRecord, failure: Failure, now: int) -> Outcome:
     """A timeout that follows the task's `timeoutPolicy` (Conductor, `timeoutTaskWithTimeoutPolicy`)."""
     match walk.definition(late.task_id).timeout_policy:
@@ -122,7 +140,7 @@ def _stop(
 ) -> Outcome:
     """End a job execution from outside: what is waiting or running is canceled."""
     canceled = [ended(one, "CANCELED", now) for one in active if one.status not in TASK_EXECUTION_ENDED]
-    stopped = replace(execution, status=status, failure=_json(failure), ended_at=now, deadline_at=None)
+    stopped = replace(execution, status=status, failure=_json(failure), ended_at=now, deadline_at=None, pause=None)
     return Outcome(stopped, canceled)
 
 

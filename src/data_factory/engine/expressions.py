@@ -35,7 +35,8 @@ from data_factory.model.variables import changed, has_marks, shown_text
 MAX_DEPTH = 100
 MAX_ERRORS = 100
 
-_BEGINNING = re.compile(r"\s*(?:\$\.)?([A-Za-z0-9_-]+)[.\[]")
+_BEGINNING = re.compile(r"\s*(?:\$\.)?([A-Za-z0-9_-]+)(?=[.\[])(?:\.([A-Za-z0-9_-]+)(?=[.\[]))?")
+"""A path whose end is not known: what it reads first and, where a dot or a bracket comes after it, which member."""
 
 
 class ExpressionErrors(Invalid):
@@ -93,14 +94,16 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """An expression that reads a task: where it stands, the task, and its text.
+    """What an expression reads: where it stands, `workflow` or a task, its text, and which member is read.
 
-    `reference` is None when it is known only at evaluation which task that is (`${${workflow.input.task}.output}`).
+    `reference` is None when it is known only at evaluation which task that is (`${${workflow.input.task}.output}`), and
+    `member` when it is not one name, or known only then.
     """
 
     path: str
     reference: str | None
     text: str
+    member: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +147,9 @@ def compile_template(value: Any, path: str = "") -> Template:
         raise compiler.refusal()
     names = {mention.reference for mention in compiler.mentions}
     return Template(
-        reads=frozenset(name for name in names if name is not None),
+        reads=frozenset(name for name in names if name not in (WORKFLOW, None)),
         reads_all=None in names,
-        reads_workflow=compiler.reads_workflow,
+        reads_workflow=not names.isdisjoint({WORKFLOW, None}),
         reads_variables=compiler.reads_variables,
         mentions=tuple(compiler.mentions),
         copies=compiler.copies,
@@ -255,7 +258,6 @@ class _Compiler:
 
     errors: list[FieldError] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
-    reads_workflow: bool = False
     reads_variables: bool = False
     copies: int = 0
 
@@ -308,8 +310,8 @@ class _Compiler:
             return _Constant(None)
         self.copies += 1 if isinstance(compiled, Lookup) else MAX_STEPS
         self.reads_variables |= WORKFLOW in compiled.references and "variable" in source
-        for reference in sorted(compiled.references):
-            self.mention(reference, text, path)
+        for reference, name in sorted(compiled.reads, key=lambda read: (read[0], read[1] or "")):
+            self.mentions.append(Mention(path, reference, text, name))
         return compiled
 
     def dynamic(self, expression: Expression, path: str) -> _Node:
@@ -318,9 +320,9 @@ class _Compiler:
         begin = _BEGINNING.match(written[0])
         names_more = "$" in "".join(written)[begin.end() if begin else 0 :]
         if begin:
-            self.mention(begin[1], expression.text, path)
+            self.mentions.append(Mention(path, begin[1], expression.text, begin[2]))
         if not begin or names_more:
-            self.mention(None, expression.text, path)
+            self.mentions.append(Mention(path, None, expression.text))
         self.reads_variables |= not begin or names_more or begin[1] == WORKFLOW
         parts = tuple(part if isinstance(part, str) else self.inner(part, path) for part in expression.parts)
         return _Dynamic(_Text(parts), reference=begin[1] if begin and not names_more else None)
@@ -336,9 +338,3 @@ class _Compiler:
 
     def refusal(self) -> ExpressionErrors:
         return ExpressionErrors(tuple(self.errors), tuple(self.mentions))
-
-    def mention(self, reference: str | None, text: str, path: str) -> None:
-        if reference != WORKFLOW:
-            self.mentions.append(Mention(path, reference, text))
-        if reference in (WORKFLOW, None):
-            self.reads_workflow = True

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
 
+from data_factory.engine.dynamic_forks import TASK_INPUTS, TASK_NAME
 from data_factory.engine.scripts import syntax_error
+from data_factory.engine.starting import PARAMETER, NotAStart, read_start
 from data_factory.engine.waits import NotATime, read_wait
 from data_factory.model.definitions import JobTaskBody
 from data_factory.model.errors import FieldError
@@ -25,11 +27,13 @@ REQUIRED: Final[dict[TaskType, tuple[str, ...]]] = {
     "WAIT": (),
     "HUMAN": (),
     "SET_VARIABLE": (),
+    "FORK_JOIN_DYNAMIC": (),
+    "START_WORKFLOW": (),
 }
 """The fields that a task of each type must have."""
 
 OPTIONAL: Final[dict[TaskType, tuple[str, ...]]] = {
-    "SUB_WORKFLOW": (),
+    "SUB_WORKFLOW": ("subWorkflowParam",),
     "SWITCH": ("evaluatorType", "defaultCase"),
     "DECISION": ("defaultCase",),
     "DO_WHILE": (),
@@ -39,11 +43,17 @@ OPTIONAL: Final[dict[TaskType, tuple[str, ...]]] = {
     "WAIT": (),
     "HUMAN": (),
     "SET_VARIABLE": (),
+    "FORK_JOIN_DYNAMIC": ("dynamicForkTasksParam", "dynamicForkTasksInputParamName", "maxParallel"),
+    "START_WORKFLOW": (),
 }
 """The fields that it may have beside them."""
 
 ENDINGS: Final = ("COMPLETED", "FAILED", "TERMINATED")
 """How a TERMINATE may end the job."""
+
+
+FORKS: Final = ("FORK_JOIN", "FORK_JOIN_DYNAMIC")
+"""What a JOIN comes after."""
 
 
 def either(first: Any | UnsetType, second: Any | UnsetType) -> Any:
@@ -65,6 +75,9 @@ def flow_errors(task: JobTaskBody, path: str) -> Iterator[FieldError]:
         "forkTasks": task.fork_tasks,
         "maxParallel": task.max_parallel,
         "joinOn": task.join_on,
+        "dynamicForkTasksParam": task.dynamic_fork_tasks_param,
+        "dynamicForkTasksInputParamName": task.dynamic_fork_tasks_input_param_name,
+        "subWorkflowParam": task.sub_workflow_param,
     }
     present = {field for field, value in given.items() if value is not UNSET}
     for field in REQUIRED[task.type]:
@@ -86,10 +99,14 @@ def flow_errors(task: JobTaskBody, path: str) -> Iterator[FieldError]:
                 yield FieldError(f"{path}.loopOver", "needs a task")
         case "FORK_JOIN":
             yield from _fork_errors(task, path)
+        case "FORK_JOIN_DYNAMIC":
+            yield from _dynamic_fork_errors(task, path)
         case "JOIN" if _input_of(task):
             yield FieldError(f"{path}.{_spelling_of(task)}", "a JOIN is given nothing")
         case "TERMINATE":
             yield from _termination_errors(task, path)
+        case "START_WORKFLOW":
+            yield from _start_errors(task, path)
         case "WAIT":
             yield from _wait_errors(task, path)
 
@@ -102,16 +119,26 @@ def join_errors(tasks: Sequence[JobTaskBody], where: str) -> Iterator[FieldError
     for index, (before, task) in enumerate(pairwise((None, *tasks, None))):
         if any(one is not None and not one.name for one in (before, task)):
             continue
-        if before is not None and before.type == "FORK_JOIN" and (task is None or task.type != "JOIN"):
-            yield FieldError(f"{where}[{index - 1}]", "a FORK_JOIN is followed by its JOIN")
+        if before is not None and before.type in FORKS and (task is None or task.type != "JOIN"):
+            yield FieldError(f"{where}[{index - 1}]", f"a {before.type} is followed by its JOIN")
         if task is None or task.type != "JOIN":
             continue
-        if before is None or before.type != "FORK_JOIN":
+        if before is None or before.type not in FORKS:
             yield FieldError(f"{where}[{index}]", "a JOIN comes right after a FORK_JOIN")
+        elif before.type == "FORK_JOIN_DYNAMIC" and task.join_on:
+            yield FieldError(f"{where}[{index}].joinOn", "a JOIN after a FORK_JOIN_DYNAMIC waits for all branches")
         elif before.fork_tasks and task.join_on:
             last = {branch[-1].task_reference_name for branch in before.fork_tasks if branch}
             if "" not in last and set(task.join_on) != last:
                 yield FieldError(f"{where}[{index}].joinOn", f"names the last task of each branch: {_listed(last)}")
+
+
+def fork_task_key(task: JobTaskBody) -> str | None:
+    """The key of the task that all branches of a fork run, where that is known before it does."""
+    if task.type != "FORK_JOIN_DYNAMIC" or task.dynamic_fork_tasks_param is not UNSET:
+        return None
+    name = _input_of(task).get(TASK_NAME)
+    return name if isinstance(name, str) and name and "${" not in name else None
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -124,6 +151,21 @@ def _fork_errors(task: JobTaskBody, path: str) -> Iterator[FieldError]:
     for index, branch in enumerate(task.fork_tasks or ()):
         if not branch:
             yield FieldError(f"{path}.forkTasks[{index}]", "needs a task")
+
+
+def _dynamic_fork_errors(task: JobTaskBody, path: str) -> Iterator[FieldError]:
+    tasks, inputs = task.dynamic_fork_tasks_param, task.dynamic_fork_tasks_input_param_name
+    yield from _parameter_errors(task, tasks, f"{path}.dynamicForkTasksParam")
+    yield from _parameter_errors(task, inputs, f"{path}.dynamicForkTasksInputParamName")
+    if tasks is not UNSET:
+        return
+    if inputs is not UNSET:
+        yield FieldError(f"{path}.dynamicForkTasksParam", "is required beside dynamicForkTasksInputParamName")
+        return
+    for name in (TASK_NAME, TASK_INPUTS):
+        if name not in _input_of(task):
+            wanted = f"is required without {path}.dynamicForkTasksParam"
+            yield FieldError(f"{path}.{_spelling_of(task)}.{name}", wanted)
 
 
 def _script_errors(source: str | UnsetType, path: str) -> Iterator[FieldError]:
@@ -143,6 +185,22 @@ def _termination_errors(task: JobTaskBody, path: str) -> Iterator[FieldError]:
     is_expression = isinstance(status, str) and "${" in status
     if status not in ENDINGS and not is_expression:
         yield FieldError(f"{path}.{_spelling_of(task)}.terminationStatus", f"expected one of {', '.join(ENDINGS)}")
+
+
+def _start_errors(task: JobTaskBody, path: str) -> Iterator[FieldError]:
+    """What can be known of a launch before it: whether there is such a job then, cannot."""
+    given = _input_of(task)
+    start = given.get(PARAMETER)
+    if isinstance(start, str) and "${" in start:
+        return
+    if isinstance(start, dict):  # expressions stand for a key and for an object
+        known = {"name": "key", "input": {}}
+        unread = {name for name in known if isinstance(value := start.get(name), str) and "${" in value}
+        given = {PARAMETER: {**start, **{name: known[name] for name in unread}}}
+    try:
+        read_start(given)
+    except NotAStart as refusal:
+        yield FieldError(f"{path}.{_spelling_of(task)}.{refusal.error.path}", refusal.error.message)
 
 
 def _wait_errors(task: JobTaskBody, path: str) -> Iterator[FieldError]:

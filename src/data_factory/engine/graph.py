@@ -119,16 +119,45 @@ class Fork(Step, frozen=True, kw_only=True):
     """The beginning of branches, which run side by side; its JOIN, which follows, is under way as long as they are."""
 
 
+class DynamicFork(Fork, frozen=True, kw_only=True):
+    """A fork whose branches are known when its turn comes: its input says which (see `engine.dynamic_forks`).
+
+    `tasks_in` names the value that lists them, None where all run the same task; `inputs_in` the one that has what each
+    is given. `branch` is the step that stands for each of them.
+    """
+
+    tasks_in: str | None
+    inputs_in: str | None
+    branch: str
+
+    def branch_path(self, path: str, number: int) -> str:
+        """Where one of its branches is, counted from 1, of the fork (or its JOIN) at a path."""
+        return path_of(self.branch, (*iterations_of(path), number))
+
+
+class Branch(Step, frozen=True, kw_only=True):
+    """A branch of a dynamic fork: one task. Its number is the last iteration of its path; no expression leads here."""
+
+    fork: str
+
+
 class Join(Step, frozen=True, kw_only=True):
     """The end of a fork: it goes on when every branch has ended.
 
     `firsts` are the first steps of the branches, of which at most `limit` run at a time; None is no limit. `collected`
-    are the last ones, if it gives their outputs.
+    are the last ones, if it gives their outputs. Of a `dynamic` fork, both are the step that stands for each branch.
     """
 
     firsts: tuple[str, ...]
     limit: int | None
     collected: tuple[str, ...]
+    dynamic: DynamicFork | None = None
+
+    def first_of(self, path: str, begun: int) -> str:
+        """The path at which the next branch begins, after so many."""
+        if self.dynamic is not None:
+            return self.dynamic.branch_path(path, begun + 1)
+        return beside(path, self.firsts[begun])
 
 
 class Terminate(Step, frozen=True, kw_only=True):
@@ -137,6 +166,16 @@ class Terminate(Step, frozen=True, kw_only=True):
 
 class Wait(Step, frozen=True, kw_only=True):
     """A pause."""
+
+
+class StartJob(Step, frozen=True, kw_only=True):
+    """The launch of another job, which goes its own way."""
+
+
+class SubJob(Step, frozen=True, kw_only=True):
+    """Another job, with this key, which runs inside this one: the step ends when its job execution does."""
+
+    job_key: str
 
 
 class Human(Step, frozen=True, kw_only=True):
@@ -151,7 +190,8 @@ class Graph(msgspec.Struct, frozen=True):
     """A job definition compiled: made once a version, used by all its executions.
 
     `output` is what the job gives back; None gives the output of its last task. With `nests`, there are loops or forks
-    in it: more than one step may be under way. `user_inputs` are what it asks for.
+    in it: more than one step may be under way. `user_inputs` are what it asks for. `foreseen` is what has been found of
+    steps outside of loops by `reads_after`.
     """
 
     steps: Mapping[str, Step]
@@ -161,6 +201,7 @@ class Graph(msgspec.Struct, frozen=True):
     nests: bool
     user_inputs: tuple[UserInput, ...] = ()
     reads_variables: bool = False
+    foreseen: dict[tuple[str, bool], frozenset[str]] = msgspec.field(default_factory=dict)
 
     def step(self, path: str) -> Step:
         """The step that a path stands on."""
@@ -181,7 +222,7 @@ class Graph(msgspec.Struct, frozen=True):
         if not step.around:
             return None
         owner = step.around[-1]
-        return path_of(owner, iterations_of(path)[:-1]) if owner in step.loops else beside(path, owner)
+        return path_of(owner, iterations_of(path)[: len(self.steps[owner].loops)])
 
     def is_inside(self, path: str, owner: str) -> bool:
         """Whether a path is in the loop, or in the fork whose JOIN, stands at another path."""
@@ -230,6 +271,14 @@ class Graph(msgspec.Struct, frozen=True):
 
     def reads_after(self, path: str, *, may_fail: bool) -> frozenset[str]:
         """The paths that may be read when the step at `path` has ended and the job goes on, or ends."""
+        found = self.foreseen.get((path, may_fail))
+        if found is None:
+            found = self._reads_after(path, may_fail=may_fail)
+            if not iterations_of(path):
+                self.foreseen[path, may_fail] = found
+        return found
+
+    def _reads_after(self, path: str, *, may_fail: bool) -> frozenset[str]:
         entered = self.next_after(path)
         reads = set[str]() if entered is None else set(self._reads_of(self.step(entered).template, entered))
         around = self.around(path) if self.step(path).following is None else None
@@ -251,8 +300,14 @@ class Graph(msgspec.Struct, frozen=True):
         found = (self.seen_from(path, reference, lambda _: None) for reference in references)
         return (one for one in found if one is not None)
 
+    def reads_at(self, path: str) -> Iterator[str]:
+        """The paths that the input of the step at `path` may read."""
+        return self._reads_of(self.step(path).template, path)
+
     def references_of(self, template: Template | None) -> Iterable[str]:
         """The steps that a template may read."""
         if template is None:
             return ()
-        return self.steps if template.reads_all else template.reads
+        if not template.reads_all:
+            return template.reads
+        return [reference for reference, step in self.steps.items() if not isinstance(step, Branch)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from data_factory.engine.attempts import make_ready
+from data_factory.engine.attempts import make_ready, postponed
+from data_factory.engine.holding import hold
 from data_factory.model.definitions import TaskDefinition
 from data_factory.model.errors import (
     LeaseLost,
@@ -89,10 +90,8 @@ def hand_back(
         started_at=None,
         timeout_at=None,
     )
-    if not delay_ms:
-        return make_ready(waiting, task, now)
-    available_at = now + delay_ms
-    return replace(waiting, available_at=available_at, poll_timeout_at=None, timer_at=available_at, updated_at=now)
+    ready = make_ready(waiting, task, now) if not delay_ms else postponed(waiting, now + delay_ms, now)
+    return ready if held.paused_at is None else hold(ready, now)
 
 
 def is_repeat(record: TaskExecutionRecord, status: ReportStatus, output: str | None, lease: str | None) -> bool:

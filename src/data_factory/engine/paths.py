@@ -25,7 +25,7 @@ from jsonpath.filter import BaseExpression, IntegerLiteral, RelativeFilterQuery,
 from jsonpath.function_extensions import Count, Length, Value
 from jsonpath.lex import Lexer
 from jsonpath.parse import Parser
-from jsonpath.segments import JSONPathChildSegment
+from jsonpath.segments import JSONPathChildSegment, JSONPathSegment
 from jsonpath.selectors import Filter, IndexSelector, JSONPathSelector, KeysFilter, NameSelector, SliceSelector
 from jsonpath.stream import TokenStream
 
@@ -33,6 +33,9 @@ WORKFLOW = "workflow"
 MAX_LENGTH = 4_000
 MAX_PARTS = 100
 MAX_STEPS = 500_000
+
+Read = tuple[str, str | None]
+"""What a path reads first: `workflow` or a task, and which member of it; None when that is not one name."""
 
 _PART = re.compile(r"[.\[(?!]|&&|\|\|")
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]+")
@@ -48,8 +51,12 @@ class Lookup:
     """A path to one value, walked key by key: the library takes some fifty times as long for the same."""
 
     keys: tuple[str | int, ...]
-    references: frozenset[str]
+    reads: frozenset[Read]
     missing: str | None
+
+    @property
+    def references(self) -> frozenset[str]:
+        return frozenset(reference for reference, _ in self.reads)
 
     def resolve(self, scope: Mapping[str, Any], room: object = None) -> Any:  # noqa: ARG002
         """The value, as it stands in the scope, or `missing` where there is none."""
@@ -69,7 +76,11 @@ class Query:
     """A path to any number of values."""
 
     path: JSONPath
-    references: frozenset[str]
+    reads: frozenset[Read]
+
+    @property
+    def references(self) -> frozenset[str]:
+        return frozenset(reference for reference, _ in self.reads)
 
     def resolve(self, scope: Mapping[str, Any], room: object = None) -> list[Any] | None:  # noqa: ARG002
         """The matches in document order; `None` when finding them takes more than `MAX_STEPS` or goes too deep."""
@@ -90,7 +101,7 @@ def compile_path(text: str) -> Lookup | Query:
     try:
         tokens = TokenStream(_ENVIRONMENT.lexer.tokenize(root + text))
         path = _Path(env=_ENVIRONMENT, segments=_ENVIRONMENT.parser.parse(tokens))
-        references = frozenset(_references(path))
+        reads = frozenset(_reads(path))
     except JSONPathError as error:
         place = error.token.index - len(root) if error.token else -1
         where = f" at character {place + 1}" if place >= 0 else ""
@@ -98,10 +109,10 @@ def compile_path(text: str) -> Lookup | Query:
     except (ValueError, OverflowError) as error:
         raise PathError(str(error)) from error
     if not path.singular_query():
-        return Query(path, references)
+        return Query(path, reads)
     keys = tuple(_key(segment.selectors[0]) for segment in path.segments)
     of_variable = len(keys) > 2 and keys[:2] == (WORKFLOW, "variable")
-    return Lookup(keys, references, missing="" if of_variable else None)
+    return Lookup(keys, reads, missing="" if of_variable else None)
 
 
 def _key(selector: JSONPathSelector) -> str | int:
@@ -113,21 +124,28 @@ def _key(selector: JSONPathSelector) -> str | int:
     raise TypeError(f"not a key: {selector}")
 
 
-def _references(path: JSONPath) -> Iterator[str]:
-    """The first name of the path, and those of the `$` paths in its filters."""
-    yield _first_name(path)
+def _reads(path: JSONPath) -> Iterator[Read]:
+    """The beginning of the path, and those of the `$` paths in its filters."""
+    yield _beginning(path)
     for segment in path.segments:
         for selector in segment.selectors:
             if isinstance(selector, Filter):
                 inner = (part.path for part in walk(selector.expression) if isinstance(part, RootFilterQuery))
-                yield from map(_first_name, inner)
+                yield from map(_beginning, inner)
 
 
-def _first_name(path: JSONPath) -> str:
-    match path.segments[:1]:
-        case (JSONPathChildSegment(selectors=(NameSelector(name=str(name)),)),) if _REFERENCE.fullmatch(name):
+def _beginning(path: JSONPath) -> Read:
+    reference, member = (_only_name(path.segments[place : place + 1]) for place in (0, 1))
+    if reference is None or not _REFERENCE.fullmatch(reference):
+        raise PathError(f"a path begins with `{WORKFLOW}` or the reference name of a task")
+    return reference, member
+
+
+def _only_name(segments: Sequence[JSONPathSegment]) -> str | None:
+    match segments:
+        case (JSONPathChildSegment(selectors=(NameSelector(name=str(name)),)),):
             return name
-    raise PathError(f"a path begins with `{WORKFLOW}` or the reference name of a task")
+    return None
 
 
 class _TooMuchWork(Exception):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from itertools import chain, islice
 from typing import Any, Final
 
 from msgspec import UNSET
 
+from data_factory.engine.dynamic_forks import TASK_NAME
 from data_factory.engine.expressions import ExpressionErrors, Mention, compile_template
-from data_factory.engine.flow import either, flow_errors, join_errors
+from data_factory.engine.flow import either, flow_errors, fork_task_key, join_errors
+from data_factory.engine.paths import WORKFLOW
 from data_factory.engine.schedules import periodicity_errors
+from data_factory.engine.scope import TASK_MEMBERS, WORKFLOW_MEMBERS
 from data_factory.engine.user_inputs import user_input_errors, user_inputs
 from data_factory.model.assets import FOLDER, missing_assets
 from data_factory.model.definitions import JobBody, JobDefinition, JobTask, JobTaskBody, all_tasks, sequences_in
@@ -19,6 +23,19 @@ from data_factory.model.errors import FieldError, Invalid, cut, first_errors
 
 CUSTOM_TASK: Final = re.compile(r"^\$\{account\}/(?P<key>.+)$")
 RESERVED: Final = frozenset({"workflow", "account"})
+
+MEMBERS: Final = {
+    "workflow": (
+        WORKFLOW_MEMBERS,
+        frozenset({"parentWorkflowId", "parentWorkflowTaskId", "reasonForIncompletion", "schemaVersion"}),
+    ),
+    "task": (
+        TASK_MEMBERS,
+        frozenset({"taskType", "taskDefName", "referenceTaskName", "correlationId", "workflowInstanceId", "pollCount"})
+        | {"scheduledTime", "callbackAfterSeconds", "workerId", "iteration"},
+    ),
+}
+"""What may come after `workflow` and after a task: what there is; what there is in Conductor, and null here."""
 
 MAX_TASKS: Final = 10_000
 MAX_QUOTED: Final = 200
@@ -30,8 +47,10 @@ def custom_task_keys(body: JobBody) -> frozenset[str]:
     >>> custom_task_keys(JobBody(key="j", tasks=(JobTaskBody(name="${account}/power", task_reference_name="t"),)))
     frozenset({'power'})
     """
-    work = (task for task in all_tasks(body.tasks) if task.type == "SUB_WORKFLOW")
-    return frozenset(match["key"] for task in work if (match := CUSTOM_TASK.match(task.name)))
+    tasks = list(all_tasks(body.tasks))
+    work = (task for task in tasks if task.type == "SUB_WORKFLOW" and task.sub_workflow_param is UNSET)
+    keys = {match["key"] for task in work if (match := CUSTOM_TASK.match(task.name))}
+    return frozenset(keys | {key for task in tasks if (key := fork_task_key(task)) is not None})
 
 
 def check_job(
@@ -128,14 +147,20 @@ def _tasks(tasks: Iterable[JobTaskBody]) -> tuple[JobTask, ...]:
             fork_tasks=UNSET if task.fork_tasks is UNSET else tuple(map(_tasks, task.fork_tasks)),
             max_parallel=task.max_parallel,
             join_on=task.join_on,
+            dynamic_fork_tasks_param=task.dynamic_fork_tasks_param,
+            dynamic_fork_tasks_input_param_name=task.dynamic_fork_tasks_input_param_name,
+            sub_workflow_param=task.sub_workflow_param,
         )
         for task in tasks
     )
 
 
 def _name_errors(task: JobTaskBody, path: str, known: Mapping[str, str]) -> Iterator[FieldError]:
+    if (key := fork_task_key(task)) is not None and key not in known:
+        spelling = "inputParameters" if task.input is UNSET else "input"
+        yield FieldError(f"{path}.{spelling}.{TASK_NAME}", f"there is no custom task with the key {_quoted(key)}")
     match = CUSTOM_TASK.match(task.name)
-    if not task.name or task.type != "SUB_WORKFLOW":
+    if not task.name or task.type != "SUB_WORKFLOW" or task.sub_workflow_param is not UNSET:
         return
     if match is None:
         hint = "name a custom task as ${account}/<key>"
@@ -173,15 +198,28 @@ def _expression_errors(value: Any, path: str, before: set[str]) -> Iterator[Fiel
     except ExpressionErrors as error:
         yield from dict.fromkeys(error.errors)
         mentions = error.mentions
-    if "" in before:  # any name may be that task's
-        return
-    told: set[tuple[str, str]] = set()
+    told: set[tuple[str, str | None, str | None]] = set()
     for mention in mentions:
-        reference = mention.reference
-        if reference is not None and reference not in before and (mention.path, reference) not in told:
-            told.add((mention.path, reference))
-            text = cut(mention.text, MAX_QUOTED)
-            yield FieldError(mention.path, f"{text} names {_quoted(reference)}, which is no task before it")
+        wrong = _mention_error(mention, before)
+        if wrong is not None and (mention.path, mention.reference, wrong) not in told:
+            told.add((mention.path, mention.reference, wrong))
+            yield FieldError(mention.path, f"{cut(mention.text, MAX_QUOTED)} {wrong}")
+
+
+def _mention_error(mention: Mention, before: set[str]) -> str | None:
+    """What is wrong with what an expression reads."""
+    reference, member = mention.reference, mention.member
+    if reference is None:
+        return None
+    if reference != WORKFLOW and reference not in before and "" not in before:  # any name may be that task's
+        return f"names {_quoted(reference)}, which is no task before it"
+    members, of_conductor = MEMBERS["workflow" if reference == WORKFLOW else "task"]
+    if member is None or member in members or member in of_conductor:
+        return None
+    spelled = {name.lower(): name for name in members}
+    likely = get_close_matches(cut(member, MAX_QUOTED).lower(), spelled, n=1)
+    hint = f"did you mean `{spelled[likely[0]]}`?" if likely else f"expected one of {', '.join(members)}"
+    return f"names {_quoted(member)}, which is nothing of {_quoted(reference)}: {hint}"
 
 
 def _spelling_errors(first: Any, second: Any, first_path: str, second_path: str) -> Iterator[FieldError]:

@@ -17,6 +17,20 @@ from data_factory.model.variables import mark
 MAX_PAYLOAD_BYTES: Final = 10 * 1024 * 1024
 """The largest input or output, as JSON."""
 
+FEW: Final = 10
+"""So many outputs are read without a look at how large they are."""
+
+WORKFLOW_MEMBERS: Final = (
+    *("input", "output", "variables", "status", "workflowId", "correlationId", "workflowType", "version", "startTime"),
+    "variable",
+)
+"""What is under `workflow`."""
+
+TASK_MEMBERS: Final = (
+    *("input", "output", "status", "taskId", "retryCount", "startTime", "endTime", "reasonForIncompletion"),
+)
+"""What is under the reference name of a task."""
+
 TOO_LARGE: Final = f"is larger than {MAX_PAYLOAD_BYTES} bytes, or nested too deeply"
 
 _encode = msgspec.json.Encoder().encode
@@ -64,6 +78,20 @@ class Scope:
             raise Needs(paths=missing)
         found = {path: self._decided.get(path) or self._run.rows[path] for path in wanted}
         return {path: row for path, row in found.items() if row is not None}
+
+    def outputs(self, paths: Iterable[str]) -> dict[str, TaskExecutionRecord] | None:
+        """The rows at these paths, whose outputs make one together; None where those are too large, and not even read.
+
+        Raises:
+            Needs: some were not read.
+        """
+        wanted = list(paths)
+        missing = frozenset(path for path in wanted if path not in self._decided and path not in self._run.rows)
+        if missing in self._run.too_large:
+            return None
+        if len(missing) > FEW:
+            raise Needs(outputs=missing)
+        return self.rows(wanted)
 
     def seen_from(self, path: str, references: Iterable[str]) -> dict[str, TaskExecutionRecord]:
         """The rows of these steps, by reference, as they are seen from a path (see `Graph.seen_from`).
@@ -122,8 +150,8 @@ def iteration_of(loop: TaskExecutionRecord) -> int:
     return iteration
 
 
-def collected(loop: Loop, row: TaskExecutionRecord, scope: Scope) -> dict[str, dict[str, msgspec.Raw]]:
-    """What the iterations of a loop have given: by iteration, by reference.
+def collected(loop: Loop, row: TaskExecutionRecord, scope: Scope) -> dict[str, dict[str, msgspec.Raw]] | None:
+    """What the iterations of a loop have given: by iteration, by reference; None where that is too large.
 
     Raises:
         Needs: some of it was not read.
@@ -134,7 +162,9 @@ def collected(loop: Loop, row: TaskExecutionRecord, scope: Scope) -> dict[str, d
         for iteration in iterations
         for reference in loop.collected
     }
-    rows = scope.rows(reference + suffix for (_, reference), suffix in paths.items())
+    rows = scope.outputs(reference + suffix for (_, reference), suffix in paths.items())
+    if rows is None:
+        return None
     given: dict[str, dict[str, msgspec.Raw]] = {str(iteration): {} for iteration in iterations}
     for (iteration, reference), suffix in paths.items():
         if (found := rows.get(reference + suffix)) is not None:

@@ -9,6 +9,7 @@ Its value is that of its last statement, as in a console. It is given little tim
 from __future__ import annotations
 
 import json
+import re
 from typing import Final
 
 import msgspec
@@ -22,6 +23,9 @@ MAX_SCRIPT_BYTES: Final = 64 * 1024 * 1024
 
 _STACK_BYTES: Final = 256 * 1024
 _MESSAGE_LENGTH: Final = 300
+
+_UNKEEPABLE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])", re.IGNORECASE)
+"""In JSON as the engine writes it, where a whole pair of surrogates is never escaped."""
 
 _RUN: Final = """(data, source) => {
     const { parse, stringify } = JSON, run = eval;
@@ -60,7 +64,11 @@ def evaluate(script: Script) -> Verdict:
         value = _context().eval(_RUN)(script.data, script.source)
     except quickjs.JSException as error:
         return Verdict(error=_what_went_wrong(error))
-    return Verdict() if value is None else Verdict(value)
+    if value is None:
+        return Verdict()
+    if "\\u" in value and _UNKEEPABLE.search(value):
+        return Verdict(error="its value has a NUL character or half of a surrogate pair, which cannot be kept")
+    return Verdict(value)
 
 
 def syntax_error(source: str) -> str | None:
@@ -92,4 +100,6 @@ def _what_went_wrong(error: Exception) -> str:
             return f"it took longer than {MAX_SCRIPT_MS} milliseconds"
         case "null" | "InternalError: out of memory":
             return f"it needs more memory than {MAX_SCRIPT_BYTES // 1024**2} MiB"
+        case _ if said.startswith("(Failed obtaining"):
+            return "it threw something that cannot be shown as text"
     return said if len(said) <= _MESSAGE_LENGTH else f"{said[:_MESSAGE_LENGTH]}…"

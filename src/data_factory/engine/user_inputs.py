@@ -177,9 +177,12 @@ def _file_errors(value: Any, path: str, file_ids: Collection[str] | None) -> Ite
     if id is None:
         yield FieldError(path, 'expected a file: {"url": "…/v1/data_factory/files/<id>/content"}')
     elif file_ids is not None and id not in file_ids:
-        yield FieldError(
-            path, f"there is no file {id!r} in this account: upload it first (POST /v1/data_factory/files)"
-        )
+        yield FieldError(path, no_file(id))
+
+
+def no_file(id: str) -> str:
+    """What is wrong with a file that the account does not have."""
+    return f"there is no file {id!r} in this account: upload it first (POST /v1/data_factory/files)"
 
 
 def _is_date(value: Any) -> bool:

@@ -12,13 +12,18 @@ from msgspec.structs import replace
 
 from data_factory.engine.attempts import EMPTY, ended, make_ready, postponed, retried, scheduled, under_way
 from data_factory.engine.branches import MAX_BEGUN, MAX_BEGUN_BYTES, Branches, branches_of, counted, gathered
+from data_factory.engine.dynamic_forks import NotAFork, begun_with, listed_of, resolved
 from data_factory.engine.graph import (
     END,
+    Branch,
+    DynamicFork,
     Fork,
     Human,
     Join,
     Loop,
     SetVariable,
+    StartJob,
+    SubJob,
     Switch,
     Terminate,
     Wait,
@@ -27,10 +32,12 @@ from data_factory.engine.graph import (
     iterations_of,
     path_of,
 )
+from data_factory.engine.holding import hold
 from data_factory.engine.retry import retries_left
 from data_factory.engine.run import Needs, Outcome, Run
 from data_factory.engine.scope import TOO_LARGE, Scope, as_payload, collected, iteration_of
 from data_factory.engine.scripts import Script, Verdict
+from data_factory.engine.starting import NotAStart, read_start
 from data_factory.engine.waits import NotATime, wait_until
 from data_factory.model.definitions import TaskDefinition
 from data_factory.model.ids import NewId
@@ -71,23 +78,32 @@ class Walk:
     @property
     def outcome(self) -> Outcome:
         """What was decided."""
-        return Outcome(self._execution, list(self._rows.values()))
+        rows = list(self._rows.values())
+        if self._execution.pause is not None:
+            rows = [row if row.status in TASK_EXECUTION_ENDED else hold(row, self._now) for row in rows]
+        return Outcome(self._execution, rows)
 
     def go(self, path: str | None) -> Outcome:
         """Enter the step at a path, if there is one, and all that follow it at once, in each branch of a fork."""
-        while path is not None or (path := self._next_branch()) is not None:
-            path = self._enter(path)
-        return self.outcome
+        while True:
+            while path is not None:
+                path = self._enter(path)
+            if (fork := self._next_fork()) is None:
+                return self.outcome
+            path = self._begin_next(*fork)
 
     # -- steps
 
     def _enter(self, path: str) -> str | None:
         """Schedule the step at this path; what is control flow is carried out at once."""
         step = self._graph.step(path)
+        if isinstance(step, Branch):
+            self._begin_branch(step, path)
+            return None
         if step.template is not None:
             given = self._scope.evaluate(step.template, path, self._execution)
         else:
-            given = self._execution.input if isinstance(step, Work) else EMPTY
+            given = self._execution.input if isinstance(step, Work | SubJob) else EMPTY
         if given is not None and not isinstance(step, Work):
             given = self._settled(given)
         task_id = step.task_id if isinstance(step, Work) else ""
@@ -110,8 +126,11 @@ class Walk:
         match self._graph.step(row.path):
             case Switch() as switch:
                 return self._choose(switch, row)
+            case DynamicFork() as fork:
+                return self._fork_dynamically(fork, row)
             case Fork():
-                return self._fork(row)
+                self.put(ended(row, "COMPLETED", self._now))
+                return self._fork(row.path, None)
             case Join():
                 self.put(under_way(row, row.output, self._now))
                 self._forking.append(row.path)
@@ -121,6 +140,10 @@ class Walk:
             case Human():
                 self.put(under_way(row, EMPTY, self._now))
                 return None
+            case StartJob():
+                return self._start_job(row)
+            case SubJob():  # it begins in the transaction after this one, which has read its job
+                return self._postponed(under_way(row, EMPTY, self._now))
             case SetVariable():
                 return self._set_variables(row)
             case Wait() if row.status == "SCHEDULED":
@@ -190,7 +213,7 @@ class Walk:
         if verdict.is_true:
             return self._go_round(loop, row, iteration + 1)
         collection = collected(loop, row, self._scope) if loop.collected else {}
-        output = as_payload({"iteration": iteration, **collection})
+        output = None if collection is None else as_payload({"iteration": iteration, **collection})
         if output is None:
             failure = Failure(code="output_too_large", message=f"What its iterations gave {TOO_LARGE}.")
             return self._fail_control(row, failure)
@@ -198,19 +221,57 @@ class Walk:
 
     # -- forks
 
-    def _fork(self, row: TaskExecutionRecord) -> str | None:
+    def _fork(self, fork: str, branches: int | None) -> str | None:
         """The JOIN is under way from here on; it has the branches begin, one after the other."""
-        self.put(ended(row, "COMPLETED", self._now))
-        path = str(self._graph.after(row.path))
-        join = cast(Join, self._graph.step(path))
-        waiting = scheduled(self._execution, join.type, "", path, EMPTY, self._new_id(), self._now)
+        waiting = self._join_of(fork)
         begun = under_way(waiting, EMPTY, self._now)
-        self.put(counted(begun, Branches(len(join.firsts)), self._now))
-        self._forking.append(path)
+        if branches == 0:
+            return self.leave(ended(begun, "COMPLETED", self._now))
+        join = cast(Join, self._graph.step(waiting.path))
+        self.put(counted(begun, Branches(branches or len(join.firsts)), self._now))
+        self._forking.append(waiting.path)
         return None
 
-    def _next_branch(self) -> str | None:
-        """The first step of the next branch that may begin now, of the forks that this walk has come to."""
+    def _join_of(self, fork: str) -> TaskExecutionRecord:
+        path = str(self._graph.after(fork))
+        return scheduled(self._execution, "JOIN", "", path, EMPTY, self._new_id(), self._now)
+
+    def _fork_dynamically(self, fork: DynamicFork, row: TaskExecutionRecord) -> str | None:
+        """The branches are known from here on, and so are the tasks that they run."""
+        try:
+            listed = listed_of(fork, row)
+            output = resolved(fork, listed, self._run.task_ids)
+        except NotAFork as error:
+            return self._not_forked(row, Failure(code="invalid_fork", message=f"{row.path} cannot fork: {error}."))
+        self.put(ended(row, "COMPLETED", self._now, output=output))
+        return self._fork(row.path, len(listed))
+
+    def _not_forked(self, row: TaskExecutionRecord, failure: Failure) -> str | None:
+        """If the fork or its JOIN is optional, both are passed over."""
+        join = self._join_of(row.path)
+        if not self._graph.step(join.path).optional:
+            return self._fail_control(row, failure)
+        self.put(ended(row, "COMPLETED_WITH_ERRORS", self._now, failure=_json(failure)))
+        passed = _json(_caused_by(row, failure))
+        return self.leave(ended(join, "COMPLETED_WITH_ERRORS", self._now, failure=passed))
+
+    def _begin_branch(self, step: Branch, path: str) -> None:
+        """The task of a branch whose fork was told of it when it ran."""
+        fork = cast(DynamicFork, self._graph.steps[step.fork])
+        *outer, number = iterations_of(path)
+        row = self._scope.row(path_of(step.fork, outer))
+        task_id, given = begun_with(fork, row, number, self._run.tasks, MAX_BEGUN)
+        self._room_left -= len(given)
+        row = scheduled(self._execution, step.type, task_id, path, given, self._new_id(), self._now)
+        self.put(make_ready(row, self.definition(task_id), self._now))
+
+    def _begin_next(self, row: TaskExecutionRecord, join: Join, so_far: Branches) -> str | None:
+        """The next branch of a fork begins."""
+        self.put(counted(row, replace(so_far, begun=so_far.begun + 1), self._now))
+        return self._enter(join.first_of(row.path, so_far.begun))
+
+    def _next_fork(self) -> tuple[TaskExecutionRecord, Join, Branches] | None:
+        """The next of the forks that this walk has come to, in which a branch may begin now: its JOIN, so far."""
         while self._forking:
             path = self._forking[-1]
             row, join = self._scope.row(path), cast(Join, self._graph.step(path))
@@ -222,8 +283,7 @@ class Walk:
                 self._forking.pop()
             else:
                 self._branches_left -= 1
-                self.put(counted(row, replace(so_far, begun=so_far.begun + 1), self._now))
-                return beside(path, join.firsts[so_far.begun])
+                return row, join, so_far
         return None
 
     def _end_branch(self, join: Join, row: TaskExecutionRecord) -> str | None:
@@ -233,10 +293,11 @@ class Walk:
         row = counted(row, so_far, self._now)
         if not so_far.all_ended:
             self.put(row)
-            if row.timer_at is None:
+            if row.available_at is None:  # else it is to go on by itself
                 self._forking.append(row.path)
             return None
-        output = as_payload(gathered(join, row, self._scope))
+        given = gathered(join, row, self._scope)
+        output = None if given is None else as_payload(given)
         if output is None:
             failure = Failure(code="output_too_large", message=f"What its branches gave {TOO_LARGE}.")
             return self._fail_control(replace(row, output=EMPTY), failure)
@@ -268,6 +329,15 @@ class Walk:
             return self._fail_control(row, Failure(code="invalid_wait", message=message))
         self.put(postponed(under_way(row, EMPTY, self._now), max(at, self._now), self._now))
         return None
+
+    def _start_job(self, row: TaskExecutionRecord) -> str | None:
+        """It is launched by the transaction after this one, which holds its pipeline from the beginning."""
+        try:
+            read_start(_decode(shown(row.input)))
+        except NotAStart as error:
+            message = f"What {row.path} is to launch cannot be told: {error}."
+            return self._fail_control(row, Failure(code="invalid_start", message=message))
+        return self._postponed(under_way(row, EMPTY, self._now))
 
     def _set_variables(self, row: TaskExecutionRecord) -> str | None:
         variables = _json({**_decode(self._execution.variables), **_decode(row.input)})
@@ -358,6 +428,7 @@ class Walk:
             failure=None if failure is None else _json(failure),
             ended_at=self._now,
             deadline_at=None,
+            pause=None,
         )
 
     def _cancel_active(self, inside: str | None) -> None:
@@ -396,7 +467,10 @@ class Walk:
 
         Raises:
             Needs: it was not read.
+            LookupError: it is not there.
         """
+        if task_id in self._run.lost:
+            raise LookupError(f"the task {task_id} is not there any more")
         if task_id not in self._run.tasks:
             raise Needs(tasks=frozenset({task_id}))
         return self._run.tasks[task_id]

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from data_factory.model.errors import member
-from data_factory.model.status import JobStatus, TaskType, UserInputType, VariableStatus
+from data_factory.model.status import JobExecutionEnd, JobStatus, ProjectStatus, TaskType, UserInputType, VariableStatus
 
 TimeoutPolicy = Literal["RETRY", "TIME_OUT_WF", "ALERT_ONLY"]
 RetryLogic = Literal["FIXED", "LINEAR_BACKOFF", "EXPONENTIAL_BACKOFF"]
@@ -21,20 +21,33 @@ RetryLogic = Literal["FIXED", "LINEAR_BACKOFF", "EXPONENTIAL_BACKOFF"]
 # `$` alone would let a line feed follow.
 _NAME: Final = r"^[A-Za-z0-9_-]{1,100}$(?!\n)"
 
-Key = Annotated[str, Meta(pattern=_NAME, description="Letters, digits, `_` and `-`; up to 100.")]
+_ID: Final = r"^[0-9a-f]{24}$(?!\n)"
+_LANGUAGE: Final = r"^[a-z]{3}$(?!\n)"
+
+_NAMED: Final = "Letters, digits, `_` and `-`; up to 100."
+_IDENTIFIED: Final = "24 hexadecimal digits."
+_SPOKEN: Final = "A language is three letters of ISO 639: `eng`, `fra`, `deu`."
+
+HINTS: Final = {_NAME: _NAMED, _ID: _IDENTIFIED, _LANGUAGE: _SPOKEN}
+"""What is meant by a pattern, for people."""
+
+Key = Annotated[str, Meta(pattern=_NAME, description=_NAMED)]
 Text = Annotated[str, Meta(max_length=10_000)]
 Title = Annotated[str, Meta(max_length=500)]
 Seconds = Annotated[int, Meta(ge=0, le=10_000_000, description="Seconds; 0 is no limit.")]
-Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)", description="24 hexadecimal digits.")]
+Id = Annotated[str, Meta(pattern=_ID, description=_IDENTIFIED)]
+Language = Annotated[str, Meta(pattern=_LANGUAGE, description=_SPOKEN)]
 Script = Annotated[str, Meta(min_length=1, max_length=10_000)]
-InputKey = Annotated[str, Meta(pattern=_NAME, description="Unique in the job; its name in `workflow.input`.")]
+InputKey = Annotated[str, Meta(pattern=_NAME, description=f"{_NAMED} Unique in the job; its name in `workflow.input`.")]
 OptionKey = Annotated[str, Meta(min_length=1, max_length=500)]
-CronExpression = Annotated[str, Meta(min_length=9, max_length=200)]
+CronExpression = Annotated[str, Meta(max_length=200)]
 EvaluatorType = Literal["javascript", "value-param"]
 AtATime = Annotated[int, Meta(ge=1, le=10_000, description="How many at a time.")]
 
 
-Reference = Annotated[str, Meta(pattern=_NAME, description="Unique in the job; the name used in expressions.")]
+Reference = Annotated[
+    str, Meta(pattern=_NAME, description=f"{_NAMED} Unique in the job; the name used in expressions.")
+]
 
 
 class InputOutputKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,11 +78,18 @@ class TaskDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
     output_keys: tuple[InputOutputKey, ...] = ()
 
 
+class SubWorkflow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The job that a task runs, by its key in the account that the job with the task belongs to."""
+
+    name: Key
+
+
 class JobTask(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """One task of a job, in its place: which task it runs, under which reference name, with which input.
 
-    `name` is `${account}/<key>` for a custom task. An empty `input` gives the task the whole input of the job. The
-    other fields belong to one `type` or another of control flow, whose `name` is only for people.
+    `name` is `${account}/<key>` for a custom task. An empty `input` gives the task the whole input of the job. With
+    `sub_workflow_param` it is another job that runs. That and the other fields belong to one `type` or another of
+    control flow, whose `name` is only for people.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=300)]
@@ -88,6 +108,9 @@ class JobTask(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields
     fork_tasks: tuple[tuple[JobTask, ...], ...] | UnsetType = UNSET
     max_parallel: AtATime | UnsetType = UNSET
     join_on: tuple[Reference, ...] | UnsetType = UNSET
+    dynamic_fork_tasks_param: Script | UnsetType = UNSET
+    dynamic_fork_tasks_input_param_name: Script | UnsetType = UNSET
+    sub_workflow_param: SubWorkflow | UnsetType = UNSET
 
 
 class JobTaskBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -111,6 +134,9 @@ class JobTaskBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fi
     fork_tasks: tuple[tuple[JobTaskBody, ...], ...] | UnsetType = UNSET
     max_parallel: AtATime | UnsetType = UNSET
     join_on: tuple[Reference, ...] | UnsetType = UNSET
+    dynamic_fork_tasks_param: Script | UnsetType = UNSET
+    dynamic_fork_tasks_input_param_name: Script | UnsetType = UNSET
+    sub_workflow_param: SubWorkflow | UnsetType = UNSET
 
 
 T = TypeVar("T", JobTask, JobTaskBody)
@@ -141,7 +167,7 @@ class UserInputOption(msgspec.Struct, frozen=True, rename="camel", forbid_unknow
 
     key: OptionKey
     title: Title = ""
-    title_local: dict[str, Title] = {}
+    title_local: dict[Language, Title] = {}
 
 
 class UserInput(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -154,9 +180,9 @@ class UserInput(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
     key: InputKey
     type: UserInputType
     title: Title = ""
-    title_local: dict[str, Title] = {}
+    title_local: dict[Language, Title] = {}
     description: Text = ""
-    description_local: dict[str, Text] = {}
+    description_local: dict[Language, Text] = {}
     required: bool = False
     default_value: Any = None
     options: tuple[UserInputOption, ...] = ()
@@ -168,7 +194,7 @@ class UserInputOptionBody(msgspec.Struct, frozen=True, rename="camel", forbid_un
     key: OptionKey | UnsetType = UNSET
     value: OptionKey | UnsetType = UNSET
     title: Title = ""
-    title_local: dict[str, Title] = {}
+    title_local: dict[Language, Title] = {}
 
 
 class UserInputBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -177,9 +203,9 @@ class UserInputBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     key: InputKey
     type: UserInputType
     title: Title = ""
-    title_local: dict[str, Title] = {}
+    title_local: dict[Language, Title] = {}
     description: Text = ""
-    description_local: dict[str, Text] = {}
+    description_local: dict[Language, Text] = {}
     required: bool = False
     default_value: Any = None
     default: Any = None
@@ -196,9 +222,9 @@ class JobDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     key: Key
     tasks: tuple[JobTask, ...]
     title: Title = ""
-    title_local: dict[str, str] = {}
+    title_local: dict[Language, Title] = {}
     description: Text = ""
-    description_local: dict[str, str] = {}
+    description_local: dict[Language, Text] = {}
     icon: Annotated[str, Meta(max_length=100)] = ""
     status: JobStatus = "DRAFT"
     user_inputs: tuple[UserInput, ...] = ()
@@ -213,6 +239,9 @@ class PeriodicityRule(msgspec.Struct, frozen=True, rename="camel", forbid_unknow
     is_enabled: bool = True
 
 
+Periodicity = Annotated[tuple[PeriodicityRule, ...], Meta(max_length=3)]
+
+
 class JobBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """A job in either dialect: that of the API (`output`) or that of `job.json` (`outputParameters`, `schema`)."""
 
@@ -221,9 +250,9 @@ class JobBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields
     schema: Literal["1.0"] | UnsetType = UNSET
     json_schema: Annotated[str, Meta(max_length=1_000)] | UnsetType = msgspec.field(name="$schema", default=UNSET)
     title: Title = ""
-    title_local: dict[str, Title] = {}
+    title_local: dict[Language, Title] = {}
     description: Text = ""
-    description_local: dict[str, Text] = {}
+    description_local: dict[Language, Text] = {}
     icon: Annotated[str, Meta(max_length=100)] = ""
     status: JobStatus = "DRAFT"
     user_inputs: Annotated[tuple[UserInputBody, ...], Meta(max_length=1_000)] = ()
@@ -231,8 +260,8 @@ class JobBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields
     output_parameters: dict[str, Any] | None | UnsetType = UNSET
     timeout_seconds: Seconds = 0
     pipeline_id: Id | None = None
-    project_id: None = None
-    periodicity: Annotated[tuple[PeriodicityRule, ...], Meta(max_length=3)] | UnsetType = UNSET
+    project_id: Id | None | UnsetType = UNSET
+    periodicity: Periodicity | UnsetType = UNSET
 
 
 class VariableDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -247,6 +276,57 @@ class VariableDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unk
     status: VariableStatus = "ACTIVE"
     is_secret: bool | UnsetType = UNSET
     secret: bool | UnsetType = UNSET
+
+
+WebhookUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[^\s\x00-\x20\x7f@#\\\\]{1,1990}$(?!\n)",
+        description="An address that begins with https:// or http://, without a user, a password or a fragment.",
+    ),
+]
+WebhookSecret = Annotated[
+    str,
+    Meta(
+        pattern=r"^whsec_[A-Za-z0-9+/]{32,86}={0,2}$(?!\n)",
+        description="`whsec_` and 24 to 64 bytes in Base64, as Standard Webhooks has it.",
+    ),
+]
+
+
+class WebhookDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """An address that is told of the end of job executions: with one of these statuses, of one of these jobs.
+
+    Without `statuses`, or without `job_ids`, it is told of all.
+    """
+
+    url: WebhookUrl
+    statuses: Annotated[tuple[JobExecutionEnd, ...], Meta(max_length=5)] = ()
+    job_ids: Annotated[tuple[Id, ...], Meta(max_length=100)] = ()
+    is_active: bool = True
+
+
+class LaunchWebhook(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """An address that is told of the end of one job execution. What it is told is signed with this secret."""
+
+    url: WebhookUrl
+    secret: WebhookSecret
+
+
+class ProjectDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A folder for jobs, in another one (`parentId`) or at the top."""
+
+    display_name: Annotated[str, Meta(min_length=1, max_length=500)]
+    parent_id: Id | None = None
+    status: ProjectStatus = "ACTIVE"
+
+
+class ProjectPatch(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """What is to be changed of a project; what is left out stays."""
+
+    display_name: Annotated[str, Meta(min_length=1, max_length=500)] | UnsetType = UNSET
+    parent_id: Id | None | UnsetType = UNSET
+    status: ProjectStatus | UnsetType = UNSET
 
 
 class PipelineDefinition(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):

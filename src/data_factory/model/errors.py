@@ -103,6 +103,30 @@ class Unauthorized(DataFactoryError):
     code = "unauthorized"
 
 
+class Forbidden(DataFactoryError):
+    """The API key may not do this."""
+
+    code = "forbidden"
+
+
+class RoleNeeded(Forbidden):
+    """The role of the API key does not allow this."""
+
+    code = "role_needed"
+
+
+class AccountDisabled(Forbidden):
+    """The account is disabled: ask whoever runs this platform."""
+
+    code = "account_disabled"
+
+
+class NotTheOperator(Forbidden):
+    """Only an admin key of the first account, the operator's, may do this."""
+
+    code = "not_the_operator"
+
+
 class Conflict(DataFactoryError):
     """The request conflicts with the present state."""
 
@@ -169,10 +193,46 @@ class TaskExecutionCanceled(Conflict):
     code = "task_execution_canceled"
 
 
+class NotSkippable(Conflict):
+    """Only a task that waits can be skipped: for a worker, a retry, a time or a person."""
+
+    code = "not_skippable"
+
+
 class JobExecutionEnded(Conflict):
     """The job execution has already ended."""
 
     code = "job_execution_ended"
+
+
+class JobExecutionNotEnded(Conflict):
+    """The job execution has not ended yet."""
+
+    code = "job_execution_not_ended"
+
+
+class NothingToRetry(Conflict):
+    """The job execution has completed: there is nothing in it to be tried again. Run it again with rerun."""
+
+    code = "nothing_to_retry"
+
+
+class VersionMismatch(Conflict):
+    """What the job execution has done has no place in the newest version of the job."""
+
+    code = "version_mismatch"
+
+
+class FileGone(Conflict):
+    """A file of the input is not there any more."""
+
+    code = "file_gone"
+
+
+class TaskGone(Conflict):
+    """A task of this version of the job was deleted."""
+
+    code = "task_gone"
 
 
 class NoSecretKey(Conflict):
@@ -181,10 +241,40 @@ class NoSecretKey(Conflict):
     code = "no_secret_key"
 
 
+class TooManyWebhooks(Conflict):
+    """The account has as many webhooks as it may have: delete one that is not needed."""
+
+    code = "too_many_webhooks"
+
+
+class DeliveryPending(Conflict):
+    """It is still to be sent: there is nothing to send again."""
+
+    code = "delivery_pending"
+
+
+class OperatorsAccount(Conflict):
+    """This is the operator's account, the first one: nobody could enable it again."""
+
+    code = "operators_account"
+
+
 class FileInUse(Conflict):
     """The file is used by jobs."""
 
     code = "file_in_use"
+
+
+class ProjectNotEmpty(Conflict):
+    """There are jobs or projects in the project."""
+
+    code = "project_not_empty"
+
+
+class ProjectMisplaced(Conflict):
+    """The project cannot be there: it would be in itself, or too deep."""
+
+    code = "project_misplaced"
 
 
 class TooLarge(DataFactoryError):
@@ -197,6 +287,17 @@ class QuotaExceeded(DataFactoryError):
     """The files of the account have no room for this one: delete some first."""
 
     code = "quota_exceeded"
+
+
+class RateLimited(DataFactoryError):
+    """Too many requests with this API key: try again later."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str | None = None, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """In how many seconds the next request is let through."""
 
 
 class TooSlow(DataFactoryError):

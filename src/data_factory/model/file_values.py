@@ -8,8 +8,10 @@ True
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, Final
+
+from data_factory.model.errors import member
 
 CONTENT_PATH: Final = "/v1/data_factory/files/{id}/content"
 
@@ -31,6 +33,23 @@ def file_id(url: Any) -> str | None:
     """
     found = _URL.fullmatch(url) if isinstance(url, str) else None
     return found[1] if found else None
+
+
+def places_of(value: Any, ids: Container[str], path: str = "") -> Iterator[tuple[str, str]]:
+    """Where a value names the content of one of these files, and which.
+
+    >>> id = "0f" * 32
+    >>> list(places_of({"input": [{"url": "/v1/data_factory/files/" + id + "/content"}]}, {id})) == [("input[0]", id)]
+    True
+    """
+    if isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from places_of(item, ids, f"{path}[{index}]")
+    elif isinstance(value, dict):
+        if (id := file_id(value.get("url"))) is not None and id in ids:
+            yield path, id
+        for name, item in value.items():
+            yield from places_of(item, ids, member(path, name))
 
 
 def with_files(value: Any, shown: Mapping[str, Mapping[str, Any]]) -> Any:

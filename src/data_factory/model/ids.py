@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 ID_PATTERN: Final = r"^[0-9a-f]{24}$"
-CURSOR_PATTERN: Final = r"^(?:[0-9a-f]{24}|[0-9a-f]{64})$"
+CURSOR_PATTERN: Final = r"^(?:[0-9a-f]{24}|[0-9a-f]{64})$(?!\n)"
 """An id of any resource: files have longer ones."""
 
 _LOW_BITS: Final = 48
@@ -52,13 +52,14 @@ class IdMaker:
         self._turn = threading.Lock()
         self._last = secrets.randbits(_LOW_BITS - 1) if start is None else start
 
-    def __call__(self) -> str:
-        """A new id, greater than every id made before by this maker."""
+    def __call__(self, now: int | None = None) -> str:
+        """A new id, greater than every id made before by this maker. Who knows what time it is `now` need not look at
+        the clock for each."""
+        if now is None:
+            now = self._now()
         with self._turn:
-            low = (self._last + 1) & _LOW_MASK
-            high = max(self._now(), self._last >> _LOW_BITS)
-            if high == self._last >> _LOW_BITS:
-                self._last += 1
-            else:
-                self._last = (high << _LOW_BITS) | low
-            return f"{self._last:024x}"
+            following = self._last + 1
+            if now > self._last >> _LOW_BITS:
+                following = (now << _LOW_BITS) | (following & _LOW_MASK)
+            self._last = following
+        return f"{following:024x}"

@@ -13,7 +13,7 @@ PATH: Final = "/schemas/job.json"
 
 _ROOT: Final = "JobBody"
 
-_LANGUAGES: Final = 'By language: {"eng": "…", "fra": "…"}.'
+_LANGUAGES: Final = 'By language, in three letters of ISO 639: {"eng": "…", "fra": "…"}.'
 _WORDS: Final[dict[str, dict[str, str]]] = {
     "JobBody": {
         "$schema": "For editors; not kept.",
@@ -35,7 +35,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "periodicity": "When it is launched by itself: up to three rules. Not part of job.json on the hosted platform.",
     },
     "JobTaskBody": {
-        "name": "`${account}/<key>` for a custom task; for control flow, a name for people.",
+        "name": "`${account}/<key>` for a custom task; for control flow and another job, a name for people.",
         "type": "SUB_WORKFLOW for a task that a worker does; the others are control flow.",
         "description": "For people.",
         "optional": "When it fails, the job goes on.",
@@ -50,8 +50,11 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "loopCondition": "Of a DO_WHILE: JavaScript; true goes round again.",
         "loopOver": "Of a DO_WHILE: the tasks to run, and run again.",
         "forkTasks": "Of a FORK_JOIN: the branches, each a list of tasks.",
-        "maxParallel": "Of a FORK_JOIN: how many branches run at a time; all without it.",
+        "maxParallel": "Of a fork: how many branches run at a time; all without it.",
         "joinOn": "Of a JOIN: the last task of each branch; all without it.",
+        "dynamicForkTasksParam": "Of a FORK_JOIN_DYNAMIC: the name of the input that lists the tasks.",
+        "dynamicForkTasksInputParamName": "Of a FORK_JOIN_DYNAMIC: the name of the input that has what each is given.",
+        "subWorkflowParam": "Of a SUB_WORKFLOW: the job that runs, instead of a custom task.",
     },
     "UserInputBody": {
         "type": "What may be given.",

@@ -17,24 +17,26 @@ import msgspec
 from msgspec.structs import replace
 
 from data_factory.engine import decider, lease
-from data_factory.engine.attempts import EMPTY
-from data_factory.engine.run import Needs
-from data_factory.engine.schedules import next_due
-from data_factory.engine.user_inputs import launch_input
+from data_factory.engine.run import Needs, Outcome
+from data_factory.engine.starting import read_start
+from data_factory.model.actors import Actor
 from data_factory.model.errors import (
     DataFactoryError,
-    FieldError,
-    IdempotencyKeyReused,
-    Invalid,
-    JobInactive,
     NotForWorkers,
     NotFound,
     SecretUnreadable,
 )
+from data_factory.model.events import happened
+from data_factory.model.file_values import names_files
 from data_factory.model.ids import NewId
-from data_factory.model.records import IdempotencyRecord, JobExecutionRecord, JobRecord, TaskExecutionRecord
+from data_factory.model.records import (
+    JobExecutionRecord,
+    PipelineRecord,
+    TaskExecutionRecord,
+)
 from data_factory.model.resources import Failure
 from data_factory.model.status import JOB_EXECUTION_ENDED
+from data_factory.model.variables import shown
 from data_factory.service.claims import Claims, is_claimable
 from data_factory.service.commands import (
     Cancel,
@@ -42,15 +44,24 @@ from data_factory.service.commands import (
     Command,
     FillSlots,
     FireTimers,
-    IdempotencyKey,
+    Hold,
+    HoldPipeline,
     Launch,
     Report,
     Resize,
+    Skip,
     WriteLogs,
 )
+from data_factory.service.feeds import Change, Feeds
 from data_factory.service.graphs import Graphs
+from data_factory.service.guests import file_readers
+from data_factory.service.holding import hold, hold_pipeline, skip
+from data_factory.service.launches import launch, launch_due
 from data_factory.service.logbook import Discretion, write_logs
-from data_factory.service.publications import rules_of
+from data_factory.service.offers import Given, IdleClaims, Offer, offers_of
+from data_factory.service.slots import fill_slots
+from data_factory.service.sub_jobs import begin, follow_up, go_on, is_forsaken, refusal, taken_input
+from data_factory.service.telling import tell_webhooks, touched
 from data_factory.service.vault import Vault
 from data_factory.service.world import JOB, TASK, World
 from data_factory.store.promises import Transaction
@@ -60,39 +71,46 @@ log = logging.getLogger(__name__)
 IDEMPOTENCY_MS: Final = 24 * 3600 * 1000
 """How long an Idempotency-Key is remembered."""
 
-MAX_STARTS: Final = 1_000
-"""The most executions that one transaction starts; the rest follow in the next."""
-
-MAX_STARTED_BYTES: Final = 64 * 1024 * 1024
-"""The inputs of the executions that one transaction starts have no more in all, save for a single one."""
-
 
 class Effects(msgspec.Struct):
     """What others may be waiting for, once the transaction is kept.
 
-    `claimable` says for each task how many claims may now find something; `ended` which job executions have ended;
+    `claimable` says for each task how many claims may now find something; `ended` has the executions that have ended;
     `next_timer` the earliest new timer; `unfilled` the pipelines that have both free slots and waiting executions;
     `unseen` for each task how many claims found nothing because another transaction had it in its hands.
+    `deliveries` when webhooks are to be told, if any are; `changes` what has changed of accounts that are followed.
     """
 
     claimable: Counter[str] = msgspec.field(default_factory=Counter)
-    ended: list[str] = []
+    ended: list[JobExecutionRecord] = []
     next_timer: int | None = None
     unfilled: tuple[str, ...] = ()
     unseen: Counter[str] = msgspec.field(default_factory=Counter)
+    deliveries: int | None = None
+    changes: list[Change] = []
 
 
 class Done(msgspec.Struct):
-    """The answer to each command, in their order (an exception where it was refused), and the effects of all."""
+    """The answer to each command, in their order (an exception where it was refused), the effects of all, and what is
+    given to whom without having been asked for again."""
 
     answers: list[Any]
     effects: Effects
+    given: Given = []
 
 
 async def run_batch(
-    transaction: Transaction, commands: Sequence[Command], now: int, new_id: NewId, graphs: Graphs, vault: Vault
+    transaction: Transaction,
+    commands: Sequence[Command],
+    now: int,
+    new_id: NewId,
+    graphs: Graphs,
+    vault: Vault,
+    idle_claims: IdleClaims = lambda task_id, count: [],  # noqa: ARG005
+    feeds: Feeds | None = None,
 ) -> Done:
-    """Apply the commands in one transaction. Claims come last, to find what the others have made claimable."""
+    """Apply the commands in one transaction. Claims come last, to find what the others have made claimable; before
+    them those that wait (`idle_claims`), which have waited longer."""
     world = World(transaction, graphs, vault)
     await world.load(commands, now)
     batch = _Batch(world, now, new_id)
@@ -102,22 +120,40 @@ async def run_batch(
         written = await write_logs(transaction, told, now, new_id, Discretion(transaction, graphs, vault))
         for (index, _), kept in zip(logs, written, strict=True):
             answers[index] = kept
-    await _fill_slots(transaction, batch)
-    claims = [(index, command) for index, command in enumerate(commands) if isinstance(command, Claim)]
-    if claims:
-        await batch.claims.load(transaction, [command for _, command in claims])
-        for index, command in claims:
-            answers[index] = batch.attempt(command)
-        await batch.claims.load_chosen(transaction)
-        for index, command in claims:
-            chosen = answers[index]
-            if isinstance(chosen, list):
-                answers[index] = batch.hand_out(command, chosen)
+    for takeover in world.takeovers:  # before they may start
+        await transaction.take_over(takeover, new_id())
+    batch.unfilled = await fill_slots(transaction, world, batch.start)
+    given = await _hand_out(transaction, batch, commands, answers, offers_of(world, idle_claims))
     await _save(transaction, world, now)
+    batch.is_followed = await follow_up(transaction, world, now)
+    deliveries = await tell_webhooks(transaction, world, now, new_id)
     if batch.claims.in_vain:
         await batch.claims.look_again(transaction)
     effects = batch.effects()
-    return Done([batch.latest(answer) for answer in answers], effects)
+    effects.deliveries = deliveries
+    if feeds is not None and not feeds.is_empty:
+        effects.changes = feeds.changes(touched(world, answers))
+    return Done([batch.latest(answer) for answer in answers], effects, given)
+
+
+async def _hand_out(
+    transaction: Transaction, batch: _Batch, commands: Sequence[Command], answers: list[Any], offers: Sequence[Offer]
+) -> Given:
+    """Answer the claims among the commands; what is given to those that wait."""
+    claims = [(index, command) for index, command in enumerate(commands) if isinstance(command, Claim)]
+    if not claims and not offers:
+        return []
+    await batch.claims.load(transaction, [*(claim for _, claim in offers), *(command for _, command in claims)])
+    unasked = [(waiter, claim, batch.claims.choose_unasked(claim)) for waiter, claim in offers]
+    for index, command in claims:
+        answers[index] = batch.attempt(command)
+    await batch.claims.load_chosen(transaction)
+    for index, command in claims:
+        chosen = answers[index]
+        if isinstance(chosen, list):
+            answers[index] = batch.hand_out(command, chosen)
+    given = [(waiter, batch.hand_out(claim, chosen)) for waiter, claim, chosen in unasked if chosen]
+    return [(waiter, rows) for waiter, rows in given if isinstance(rows, list)]
 
 
 class _Batch:
@@ -129,6 +165,7 @@ class _Batch:
         self.new_id = new_id
         self.claims = Claims(world, now, new_id)
         self.unfilled: tuple[str, ...] = ()
+        self.is_followed = False
 
     async def carry_out(self, commands: Sequence[Command]) -> list[Any]:
         """The answers to all commands but claims and logs, in their order."""
@@ -168,10 +205,10 @@ class _Batch:
     def _execution_of(self, command: Command) -> str:
         """The id of the job execution that a command is about."""
         match command:
-            case Report():
+            case Report() | Skip():
                 row = self.world.task_executions.now.get(command.id)
                 return command.id if row is None else row.job_execution_id
-            case Launch() | Cancel():
+            case Launch() | Cancel() | Hold():
                 return command.id
             case _:
                 return ""
@@ -185,16 +222,21 @@ class _Batch:
         try:
             match command:
                 case Launch():
-                    return self._launch(command)
+                    return launch(self.world, command, self.now, self.new_id)
                 case Claim():
                     return self.claims.choose(command)
                 case Report():
                     return self._report(command)
                 case Cancel():
                     return self._cancel(command)
+                case Hold():
+                    return hold(self.world, command, self.now, self.new_id)
+                case HoldPipeline():
+                    return hold_pipeline(self.world, command, self.now, self.new_id)
+                case Skip():
+                    return skip(self.world, command, self.now, self.new_id)
                 case Resize():
-                    self.world.resized[command.pipeline.id] = command.pipeline
-                    return command.pipeline
+                    return self._resize(command)
                 case FireTimers() | FillSlots() | WriteLogs():
                     return None
         except Needs:
@@ -233,89 +275,16 @@ class _Batch:
             claimable[row.task_id] += appeared or (freed and self.world.limit_of(row.task_id) > 0)
         executions = (*self.world.executions.new(), *(new for _, new in self.world.executions.changed()))
         timers += [row.deadline_at for row in executions] + [job.due_at for job in self.world.rescheduled]
+        timers.append(self.now if self.is_followed else None)
         return Effects(
             claimable=+claimable,
-            ended=[row.id for row in executions if row.status in JOB_EXECUTION_ENDED],
+            ended=[row for row in executions if row.status in JOB_EXECUTION_ENDED],
             next_timer=min((timer for timer in timers if timer is not None), default=None),
             unfilled=self.unfilled,
             unseen=self.claims.unseen,
         )
 
     # -- the commands
-
-    def _launch(self, launch: Launch) -> JobExecutionRecord:
-        if launch.idempotency is not None and (earlier := self._earlier(launch, launch.idempotency)):
-            return earlier
-        job = self.world.jobs.get(launch.job_id)
-        if job is None or job.account_id != launch.account_id:
-            raise Invalid(errors=(FieldError("jobId", f"there is no job {launch.job_id!r} in this account"),))
-        if job.status == "INACTIVE":
-            raise JobInactive
-        input = launch.input
-        if asked := self.world.user_inputs_of(job):
-            input = launch_input(asked, input, launch.file_ids)
-        execution = JobExecutionRecord(
-            id=launch.id,
-            account_id=launch.account_id,
-            job_id=job.id,
-            job_version=job.version,
-            job_account_id=job.account_id,
-            pipeline_id=job.pipeline_id,
-            status="PENDING",
-            title=launch.title or job.title,
-            input=input,
-            output=EMPTY,
-            failure=None,
-            origin=launch.origin,
-            launched_by=launch.launched_by,
-            created_at=self.now,
-            started_at=None,
-            ended_at=None,
-            deadline_at=None,
-            variables=EMPTY,
-        )
-        self.world.executions.put(execution)
-        if launch.idempotency is not None:
-            self._remember(launch, launch.idempotency)
-        return execution
-
-    def _launch_due(self, job: JobRecord) -> None:
-        """Launch a job by its periodicity: once, for the latest of the times that have come, and then for the next."""
-        following = replace(job, due_at=next_due(rules_of(job), self.now))
-        self.world.rescheduled.append(following)
-        launch = Launch(
-            id=self.new_id(),
-            account_id=job.account_id,
-            job_id=job.id,
-            input=EMPTY,
-            title=None,
-            origin="PERIODIC",
-            launched_by="",
-        )
-        try:
-            self._launch(launch)
-        except DataFactoryError as error:
-            log.error("the job %s is due and cannot be launched: %s", job.id, error)
-
-    def _earlier(self, launch: Launch, idempotency: IdempotencyKey) -> JobExecutionRecord | None:
-        """What an earlier request with this Idempotency-Key has made."""
-        earlier = self.world.idempotency.get((launch.account_id, idempotency.key))
-        if earlier is None or earlier.resource_id not in self.world.executions.now:
-            return None
-        if earlier.fingerprint != idempotency.fingerprint:
-            raise IdempotencyKeyReused
-        return self.world.executions.now[earlier.resource_id]
-
-    def _remember(self, launch: Launch, idempotency: IdempotencyKey) -> None:
-        record = IdempotencyRecord(
-            account_id=launch.account_id,
-            key=idempotency.key,
-            fingerprint=idempotency.fingerprint,
-            resource_id=launch.id,
-            created_at=self.now,
-        )
-        self.world.idempotency[record.account_id, record.key] = record
-        self.world.idempotency_new.append(record)
 
     def _report(self, report: Report) -> TaskExecutionRecord:
         held = self.world.task_executions.now.get(report.id)
@@ -337,6 +306,10 @@ class _Batch:
             case "IN_PROGRESS":
                 self.world.task_executions.put(lease.extend(held, self.now, report.output, report.progress))
             case "SCHEDULED":
+                if report.taken:
+                    self._note(
+                        "task_execution.handed_back", report.by, held, worker=held.worker_id, claimedAt=held.started_at
+                    )
                 task = self.world.definitions[held.task_id]
                 waiting = lease.hand_back(held, task, self.now, report.output, report.delay_ms)
                 self.world.task_executions.put(waiting)
@@ -348,6 +321,8 @@ class _Batch:
                 run = self.world.run_of(held.job_execution_id)
                 output = held.output if report.output is None else report.output
                 self.world.apply(decider.fail(run, held, report.status, output, self.now, self.new_id))
+        if held.type == "HUMAN":
+            self._note("task_execution.answered", report.by, held, status=report.status)
         return self.world.task_executions.now[held.id]
 
     def _cancel(self, cancel: Cancel) -> JobExecutionRecord:
@@ -356,29 +331,62 @@ class _Batch:
             raise NotFound(f"There is no job execution {cancel.id!r} in this account.")
         outcome = decider.cancel(execution, self.world.active_of(execution.id), cancel.reason, self.now)
         self.world.apply(outcome)
+        if outcome.execution is not execution:
+            self._note("job_execution.canceled", cancel.by, execution, reason=cancel.reason or None)
         return outcome.execution
+
+    def _resize(self, resize: Resize) -> PipelineRecord:
+        present = self.world.pipeline(resize.pipeline.id)  # whoever asks for this has read it before
+        pipeline = replace(resize.pipeline, pause=None if present is None else present.pause)
+        self.world.resized[pipeline.id] = pipeline
+        if resize.by.is_person:
+            detail: dict[str, Any] = {"title": pipeline.title, "slots": pipeline.slots}
+            about: dict[str, Any] = {"account_id": pipeline.account_id, "object_id": pipeline.id}
+            event = happened("pipeline.updated", resize.by, self.now, self.new_id, **about, **detail)
+            self.world.events.append(event)
+        return pipeline
+
+    def _note(self, kind: str, by: Actor, row: JobExecutionRecord | TaskExecutionRecord, **detail: Any) -> None:
+        """Write down what a command has done to a row, where the row itself does not say it (see `happened`)."""
+        execution_id = row.id if isinstance(row, JobExecutionRecord) else row.job_execution_id
+        about: dict[str, Any] = {"account_id": row.account_id, "object_id": row.id, "job_execution_id": execution_id}
+        self.world.events.append(happened(kind, by, self.now, self.new_id, **about, **detail))
 
     async def _fire(self) -> bool:
         """Do what is due, of each job execution in the order in which it came due; True when there may be more."""
         while self.world.due_jobs:
-            self._launch_due(self.world.due_jobs.popitem()[1])
+            launch_due(self.world, self.world.due_jobs.popitem()[1], self.now, self.new_id)
         due: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
         for at, kind, id in self.world.due:
             due[id if kind == JOB else self.world.task_executions.now[id].job_execution_id].append((at, kind, id))
-        await self._in_order((id, partial(self._fire_of, id, heap)) for id, heap in due.items())
+        begun: list[JobExecutionRecord] = []
+        await self._in_order((id, partial(self._fire_of, id, heap, begun)) for id, heap in due.items())
+        await self.start(begun)
         return self.world.more_due
 
-    def _fire_of(self, execution_id: str, due: list[tuple[int, int, str]]) -> None:
-        """Do what is due of one job execution: what is done is taken out of `due`."""
+    def _fire_of(self, execution_id: str, due: list[tuple[int, int, str]], begun: list[JobExecutionRecord]) -> None:
+        """Do what is due of one job execution: what is done is taken out of `due`. What is to run inside it is added to
+        `begun`."""
         while due:
             at, kind, id = due[0]
             if kind == JOB:
-                if self.world.executions.now[id].deadline_at == at:
-                    self._guarded(id, decider.expire_job, self.world.active_of(id), self.now)
+                execution = self.world.executions.now[id]
+                if execution.deadline_at == at and execution.pause is None:
+                    if execution.status == "PENDING":  # it has waited for this time, and is given a slot below
+                        self.world.executions.put(replace(execution, deadline_at=None))
+                    elif is_forsaken(self.world, execution):
+                        reason = "The job execution that it ran in does not wait for it any more."
+                        self.world.apply(decider.cancel(execution, self.world.active_of(id), reason, self.now))
+                    else:
+                        self._guarded(id, decider.expire_job, self.world.active_of(id), self.now)
                 heappop(due)
                 continue
             row = self.world.task_executions.now[id]
-            if is_due := row.timer_at == at:
+            if (is_due := row.timer_at == at) and id in self.world.job_steps.starting and row.status == "IN_PROGRESS":
+                self._start_job(row)
+            elif is_due and id in self.world.job_steps.calling and row.status == "IN_PROGRESS":
+                self._call(row, begun)
+            elif is_due:
                 self._guarded(execution_id, decider.expire, row, self.now, self.new_id)
             heappop(due)
             after = self.world.task_executions.now[id]
@@ -387,6 +395,56 @@ class _Batch:
                 continue  # what control flow has put off is for another batch, or nobody else would have a turn
             if moved and after.timer_at is not None and (after.timer_at, TASK) <= self.world.due_until:
                 heappush(due, (after.timer_at, TASK, id))
+
+    def _start_job(self, row: TaskExecutionRecord) -> None:
+        """Launch what a START_WORKFLOW says: with its end, or not at all."""
+        started = self._started_by(row)
+        if isinstance(started, Failure):
+            self._guarded(row.job_execution_id, decider.refuse, row, started, self.now, self.new_id)
+            return
+        output = msgspec.json.encode({"workflowId": started.id}).decode()
+        self._guarded(row.job_execution_id, decider.complete, row, output, self.now, self.new_id)
+        if self.world.task_executions.now[row.id].status == "COMPLETED":
+            launch(self.world, started, self.now, self.new_id)
+
+    def _call(self, row: TaskExecutionRecord, begun: list[JobExecutionRecord]) -> None:
+        """Begin the job execution that a step runs inside its own, or end the step with it."""
+        child_id = self.world.job_steps.calling[row.id]
+        if child_id is not None:
+            self._guarded(
+                row.job_execution_id, go_on, self.world.executions.now.get(child_id), row, self.now, self.new_id
+            )
+            return
+        made = begin(self.world, row, self.now, self.new_id)
+        if isinstance(made, Failure):
+            self._guarded(row.job_execution_id, decider.refuse, row, made, self.now, self.new_id)
+            return
+        child, waiting = made
+        self.world.executions.put(child)
+        self.world.apply(Outcome(self.world.executions.now[row.job_execution_id], [waiting]))
+        begun.append(child)
+
+    def _started_by(self, row: TaskExecutionRecord) -> Launch | Failure:
+        """The launch that a START_WORKFLOW stands for, or why it would be refused."""
+        start = read_start(msgspec.json.decode(shown(row.input)))
+        job = self.world.job_steps.job_of(row.id)
+        if (refused := refusal(job, start.name)) is not None or job is None:
+            return refused or Failure(code="unknown_job", message=start.name)
+        input = taken_input(self.world, job, msgspec.json.encode(start.input).decode())
+        if isinstance(input, Failure):
+            return input
+        by = self.world.executions.now[row.job_execution_id]
+        return Launch(
+            id=self.new_id(),
+            account_id=row.account_id,
+            job_id=job.id,
+            input=input,
+            title=None,
+            origin="START_WORKFLOW",
+            launched_by=by.launched_by,
+            launched_from=None if by.is_guests else by.launched_from,
+            file_ids=frozenset(names_files(input)),
+        )
 
     async def start(self, executions: Iterable[JobExecutionRecord]) -> None:
         """Give a slot to each of these executions."""
@@ -409,55 +467,25 @@ class _Batch:
             self.world.apply(decider.abandon(execution, active, failure, self.now))
 
 
-async def _fill_slots(transaction: Transaction, batch: _Batch) -> None:
-    """Start what waits in the pipelines that the batch has touched: oldest first, as many as there are free slots."""
-    world = batch.world
-    launched: dict[str, list[JobExecutionRecord]] = defaultdict(list)
-    for row in world.executions.new():
-        launched[row.pipeline_id].append(row)
-    open_ids = dict.fromkeys(world.pipelines)
-    room = MAX_STARTED_BYTES
-    starts = 0
-    while free := world.free_slots(open_ids):
-        if starts >= MAX_STARTS or room <= 0:
-            batch.unfilled = tuple(free)
-            return
-        share = max(1, (MAX_STARTS - starts) // len(free))
-        gone = Counter(old.pipeline_id for old, _ in world.executions.changed() if old.status == "PENDING")
-        kept = world.still_pending(free)
-        wanted = {id: min(slots, share) + gone[id] for id, slots in free.items() if id in kept}
-        waiting: dict[str, list[str]] = defaultdict(list)
-        for one in await transaction.pending_job_executions(wanted) if wanted else ():
-            room -= one.size
-            if room > 0 or not waiting:
-                waiting[one.queue_id].append(one.id)
-        await world.load_pending({id for ids in waiting.values() for id in ids})
-        for id, slots in free.items():
-            exhausted = id not in kept or (room > 0 and len(waiting[id]) < wanted[id])
-            if exhausted:
-                waiting[id] += (row.id for row in launched[id])
-            now = world.executions.now
-            pending = [now[one] for one in waiting[id] if now[one].status == "PENDING"]
-            starting = pending[: min(slots, MAX_STARTS - starts)]
-            await batch.start(starting)
-            starts += len(starting)
-            if exhausted and len(starting) == len(pending):
-                del open_ids[id]
-
-
 async def _save(transaction: Transaction, world: World, now: int) -> None:
     """Write what is new and what has changed, a statement a kind."""
     if rows := world.executions.new():
         await transaction.insert_job_executions(rows)
+    if readers := list(file_readers(world.executions)):
+        await transaction.let_read(readers)
     if changes := world.executions.changed():
         await transaction.update_job_executions(changes)
     if new := world.task_executions.new():
         await transaction.insert_task_executions(new)
     if moves := world.task_executions.changed():
         await transaction.update_task_executions(moves)
+    if world.links_new:
+        await transaction.insert_links(world.links_new)
     if world.rescheduled:
         await transaction.reschedule_jobs(world.rescheduled)
     if world.idempotency_new:
         await transaction.insert_idempotency_keys(world.idempotency_new, now - IDEMPOTENCY_MS)
     if world.resized:
         await transaction.update_pipelines(list(world.resized.values()))
+    if world.events:
+        await transaction.insert_events(world.events)

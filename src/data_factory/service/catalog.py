@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from itertools import chain, islice
 from typing import Any, Final, TypeVar
 
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from data_factory.engine.differences import differences
 from data_factory.engine.publication import job_errors
+from data_factory.model.actors import SYSTEM, Actor
 from data_factory.model.definitions import JobBody, PipelineDefinition, TaskDefinition
 from data_factory.model.errors import (
     FieldError,
@@ -33,6 +34,7 @@ from data_factory.model.records import (
 )
 from data_factory.model.resources import Difference
 from data_factory.service import news
+from data_factory.service.audit import Owned, note
 from data_factory.service.batch import IDEMPOTENCY_MS
 from data_factory.service.clock import Clock
 from data_factory.service.commands import IdempotencyKey, Resize
@@ -40,15 +42,22 @@ from data_factory.service.dispatcher import Dispatcher
 from data_factory.service.graphs import Graphs
 from data_factory.service.lookups import job_of, pipeline_of, task_of
 from data_factory.service.paging import Part
-from data_factory.service.publications import Ground, GroundMoved, Publication, Published, ground_of, prepare
+from data_factory.service.publications import (
+    Assets,
+    Ground,
+    GroundMoved,
+    Publication,
+    Published,
+    files_of,
+    ground_of,
+    prepare,
+)
 from data_factory.store.promises import Reads, Store, Transaction
 
 T = TypeVar("T", TaskRecord, JobRecord, PipelineRecord)
 P = TypeVar("P")
 MAX_VERSION: Final = 2**31 - 1
 MAX_DIFFERENCES: Final = 1_000
-
-Bring = Callable[[], Awaitable[None]]
 
 
 class Catalog:
@@ -74,7 +83,7 @@ class Catalog:
     # -- tasks
 
     async def create_task(
-        self, account_id: str, definition: TaskDefinition, idempotency: IdempotencyKey | None = None
+        self, account_id: str, definition: TaskDefinition, idempotency: IdempotencyKey | None = None, by: Actor = SYSTEM
     ) -> TaskRecord:
         """Declare a custom task.
 
@@ -95,6 +104,7 @@ class Catalog:
         async def make(transaction: Transaction) -> TaskRecord:
             await _refuse_taken_task_key(transaction, account_id, definition.key, task.id)
             await transaction.insert_task(task)
+            await self._write_down(transaction, "task.created", by, task, key=task.key)
             return task
 
         async def again(transaction: Transaction, id: str) -> TaskRecord:
@@ -113,7 +123,7 @@ class Catalog:
             return await self._store.ask(lambda reads: reads.tasks_by_key(account_id, [key])) if first else []
         return await self._store.ask(lambda reads: reads.tasks_of_account(account_id, part))
 
-    async def update_task(self, account_id: str, id: str, definition: TaskDefinition) -> TaskRecord:
+    async def update_task(self, account_id: str, id: str, definition: TaskDefinition, by: Actor = SYSTEM) -> TaskRecord:
         """Replace the definition of a task.
 
         Raises:
@@ -129,11 +139,12 @@ class Catalog:
                 await _refuse_used(transaction, task, "They name it by its key: change them first.")
             updated = replace(task, key=definition.key, definition=_json(definition), updated_at=self._clock())
             await transaction.update_task(updated)
+            await self._write_down(transaction, "task.updated", by, updated, key=updated.key)
             return updated
 
         return await self._store.write(work)
 
-    async def delete_task(self, account_id: str, id: str) -> TaskRecord:
+    async def delete_task(self, account_id: str, id: str, by: Actor = SYSTEM) -> TaskRecord:
         """Delete a task that no job names. Executions that still need it keep it.
 
         Raises:
@@ -145,6 +156,7 @@ class Catalog:
             task = await task_of(transaction, account_id, id)
             await _refuse_used(transaction, task, "Change them first.")
             await transaction.update_task(replace(task, deleted_at=self._clock()))
+            await self._write_down(transaction, "task.deleted", by, task, key=task.key)
             return task
 
         return await self._store.write(work)
@@ -152,22 +164,28 @@ class Catalog:
     # -- jobs
 
     async def create_job(
-        self, account_id: str, body: JobBody, idempotency: IdempotencyKey | None = None, bring: Bring | None = None
+        self,
+        account_id: str,
+        body: JobBody,
+        idempotency: IdempotencyKey | None = None,
+        assets: Assets | None = None,
+        by: Actor = SYSTEM,
     ) -> Published:
-        """Publish a new job. `bring` is called once it is known to be valid: what it names may come only then.
+        """Publish a new job. Its assets are brought once it is known to be valid.
 
         Raises:
             Invalid: with everything that is wrong with it.
             KeyTaken: the account has a job with this key.
         """
         id = self._new_id()
+        file_ids = files_of(body, assets.file_ids if assets else ())
 
         async def ground(reads: Reads) -> Ground | None:
             if idempotency and await reads.idempotency_keys([(account_id, idempotency.key)]):
                 return None
             if await reads.job_by_key(account_id, body.key) is not None:
                 raise _job_key_taken(body.key)
-            return await ground_of(reads, account_id, body, None)
+            return await ground_of(reads, account_id, body, None, file_ids)
 
         async def publish(publication: Publication | None) -> JobRecord:
             async def make(transaction: Transaction) -> JobRecord:
@@ -175,6 +193,7 @@ class Catalog:
                     raise GroundMoved
                 job, version = publication.records(account_id, id, self._clock())
                 await transaction.insert_job(job, version, set(publication.task_ids.values()))
+                await self._write_down(transaction, "job.created", by, job, key=job.key, status=job.status)
                 await transaction.use_files(job.id, account_id, publication.file_ids, job.updated_at)
                 self._graphs.keep((id, job.version), publication.graph)
                 return job
@@ -186,7 +205,7 @@ class Catalog:
         async def again(transaction: Transaction, id: str) -> JobRecord:
             return await job_of(transaction, account_id, id)
 
-        job = await self._published(body, id, ground, publish, bring)
+        job = await self._published(body, id, ground, publish, assets)
         return await self.job(account_id, job.id)
 
     async def job(self, account_id: str, id: str) -> Published:
@@ -216,22 +235,25 @@ class Catalog:
 
         return await self._store.read(work)
 
-    async def update_job(self, account_id: str, id: str, body: JobBody, bring: Bring | None = None) -> Published:
-        """Publish the next version of a job. What runs goes on with the version that it started with. `bring` is
-        called once it is known to be valid.
+    async def update_job(
+        self, account_id: str, id: str, body: JobBody, assets: Assets | None = None, by: Actor = SYSTEM
+    ) -> Published:
+        """Publish the next version of a job. What runs goes on with the version that it started with. Its assets are
+        brought once it is known to be valid.
 
         Raises:
             NotFound: there is none.
             Invalid: with everything that is wrong with it.
             KeyTaken: another job has this key.
         """
+        file_ids = files_of(body, assets.file_ids if assets else ())
 
         async def ground(reads: Reads) -> Ground:
             present = await job_of(reads, account_id, id)
             other = await reads.job_by_key(account_id, body.key)
             if other is not None and other.id != id:
                 raise _job_key_taken(body.key)
-            return await ground_of(reads, account_id, body, present)
+            return await ground_of(reads, account_id, body, present, file_ids)
 
         async def publish(publication: Publication | None) -> Published:
             async def work(transaction: Transaction) -> Published:
@@ -239,6 +261,8 @@ class Catalog:
                     raise GroundMoved
                 job, version = publication.records(account_id, id, self._clock())
                 await transaction.update_job(job, version, set(publication.task_ids.values()))
+                about = {"key": job.key, "version": job.version, "status": job.status}
+                await self._write_down(transaction, "job.published", by, job, **about)
                 await transaction.use_files(job.id, account_id, publication.file_ids, job.updated_at)
                 self._graphs.keep((id, job.version), publication.graph)
                 return job, version
@@ -247,7 +271,7 @@ class Catalog:
             self._note(published[0].due_at)
             return published
 
-        return await self._published(body, id, ground, publish, bring)
+        return await self._published(body, id, ground, publish, assets)
 
     async def job_versions(self, account_id: str, id: str, part: Part) -> tuple[JobRecord, list[JobPublicationRecord]]:
         """A job, and its versions, newest first, without their definitions. The cursor is that of `version_cursor`.
@@ -287,7 +311,7 @@ class Catalog:
         async with self._checking:
             return await asyncio.to_thread(compare)
 
-    async def publish_again(self, account_id: str, id: str, version: int) -> Published:
+    async def publish_again(self, account_id: str, id: str, version: int, by: Actor = SYSTEM) -> Published:
         """Publish what an older version of a job was as its next version. Its pipeline and its status stay.
 
         Raises:
@@ -297,7 +321,7 @@ class Catalog:
         """
         job, found = await self.job_version(account_id, id, version)
         body = msgspec.json.decode(found.definition, type=JobBody)
-        return await self.update_job(account_id, id, replace(body, status=job.status))
+        return await self.update_job(account_id, id, replace(body, status=job.status), by=by)
 
     async def _job_versions(
         self, account_id: str, id: str, versions: list[int]
@@ -313,9 +337,12 @@ class Catalog:
 
         return await self._store.read(work)
 
-    async def job_refusal(self, account_id: str, body: JobBody, others: Sequence[FieldError]) -> Invalid:
+    async def job_refusal(
+        self, account_id: str, body: JobBody, others: Sequence[FieldError], brought: Collection[str] = ()
+    ) -> Invalid:
         """Why a job of which `others` is wrong is not published: `others`, and what else is (see `job_errors`)."""
-        ground = await self._store.read(lambda reads: ground_of(reads, account_id, body, None))
+        file_ids = files_of(body, brought)
+        ground = await self._store.read(lambda reads: ground_of(reads, account_id, body, None, file_ids))
         errors = chain(others, ground.errors, job_errors(body, ground.known))
         async with self._checking:
             return Invalid(errors=await asyncio.to_thread(first_errors, errors))
@@ -323,7 +350,11 @@ class Catalog:
     # -- pipelines
 
     async def create_pipeline(
-        self, account_id: str, definition: PipelineDefinition, idempotency: IdempotencyKey | None = None
+        self,
+        account_id: str,
+        definition: PipelineDefinition,
+        idempotency: IdempotencyKey | None = None,
+        by: Actor = SYSTEM,
     ) -> PipelineRecord:
         """Make a pipeline."""
         now = self._clock()
@@ -338,8 +369,13 @@ class Catalog:
         )
 
         async def make(transaction: Transaction) -> PipelineRecord:
-            await transaction.insert_pipeline(pipeline)
-            return pipeline
+            await transaction.hold_webhooks_of(account_id)
+            others = await transaction.pipelines_of_account(account_id, Part(limit=1))
+            known = replace(pipeline, has_webhooks=max((one.has_webhooks for one in others), default=0))
+            await transaction.insert_pipeline(known)
+            about = {"title": pipeline.title, "slots": pipeline.slots}
+            await self._write_down(transaction, "pipeline.created", by, pipeline, **about)
+            return known
 
         async def again(transaction: Transaction, id: str) -> PipelineRecord:
             return await pipeline_of(transaction, account_id, id)
@@ -354,7 +390,9 @@ class Catalog:
         """Pipelines, newest first."""
         return await self._store.ask(lambda reads: reads.pipelines_of_account(account_id, part))
 
-    async def update_pipeline(self, account_id: str, id: str, definition: PipelineDefinition) -> PipelineRecord:
+    async def update_pipeline(
+        self, account_id: str, id: str, definition: PipelineDefinition, by: Actor = SYSTEM
+    ) -> PipelineRecord:
         """Change a pipeline; with more slots, what waits starts at once.
 
         Raises:
@@ -362,8 +400,11 @@ class Catalog:
         """
         present = await self.pipeline(account_id, id)
         changed = replace(present, title=definition.title, slots=definition.slots, updated_at=self._clock())
-        await self._dispatcher.submit(Resize(changed))
-        return changed
+        resized: PipelineRecord = await self._dispatcher.submit(Resize(changed, by=by))
+        return resized
+
+    async def _write_down(self, transaction: Transaction, kind: str, by: Actor, what: Owned, **detail: Any) -> None:
+        await note(transaction, kind, by, self._clock(), self._new_id, what, **detail)
 
     async def _published(
         self,
@@ -371,7 +412,7 @@ class Catalog:
         id: str,
         ground: Callable[[Reads], Awaitable[Ground | None]],
         publish: Callable[[Publication | None], Awaitable[P]],
-        bring: Bring | None = None,
+        assets: Assets | None = None,
     ) -> P:
         """Check and compile a job beside the transactions, which must be short, and then publish it in one.
 
@@ -382,9 +423,9 @@ class Catalog:
             found = await self._store.read(ground)
             publication = await self._prepared(body, found) if found else None
             try:
-                if bring is not None and publication is not None:
-                    await bring()
-                    bring = None
+                if assets is not None and publication is not None:
+                    await assets.bring()
+                    assets = None
                 return await publish(publication)
             except BaseException as error:
                 if found:

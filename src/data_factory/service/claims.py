@@ -32,7 +32,7 @@ _by_age: Final = attrgetter("id")
 
 def is_claimable(row: TaskExecutionRecord) -> bool:
     """Whether a worker may be given this task execution now."""
-    return row.status == "SCHEDULED" and row.available_at is None
+    return row.status == "SCHEDULED" and row.available_at is None and row.paused_at is None
 
 
 def _waiting(row: TaskExecutionRecord) -> WaitingRecord:
@@ -85,14 +85,24 @@ class Claims:
             return []
         if before := self._given_before(claim):
             return before
+        chosen = self._take_oldest(claim)
+        if not chosen:
+            self.overlooked.update(id for id in claim.task_ids if self._may_have_more(id))
+            self.in_vain.update(id for id in claim.task_ids if not (self._may_have_more(id) or self._at_limit(id)))
+        return chosen
+
+    def choose_unasked(self, claim: Claim) -> list[str]:
+        """The same for a claim that waits, and has been given nothing yet. Its tasks are known to be its account's."""
+        if claim.presence is not None and claim.presence.gone:
+            return []
+        return [] if self._given_before(claim) else self._take_oldest(claim)
+
+    def _take_oldest(self, claim: Claim) -> list[str]:
         chosen: list[str] = []
         size = 0
         while len(chosen) < claim.limit and (oldest := self._oldest(claim.task_ids, size)) is not None:
             size += self._take(oldest, claim)
             chosen.append(oldest.id)
-        if not chosen:
-            self.overlooked.update(id for id in claim.task_ids if self._may_have_more(id))
-            self.in_vain.update(id for id in claim.task_ids if not (self._may_have_more(id) or self._at_limit(id)))
         return chosen
 
     async def look_again(self, transaction: Transaction) -> None:

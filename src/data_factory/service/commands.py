@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from data_factory.model.records import LogRecord, PipelineRecord, TaskExecutionRecord
-from data_factory.model.status import ReportStatus
+from data_factory.engine.resumption import RetryPlan
+from data_factory.model.actors import SYSTEM, Actor
+from data_factory.model.records import LogRecord, PipelineRecord, TaskExecutionRecord, WebhookRecord
+from data_factory.model.status import LinkKind, ReportStatus
 from data_factory.service.waiting_room import Presence
 
 
@@ -16,8 +18,20 @@ class IdempotencyKey(msgspec.Struct, frozen=True):
     fingerprint: str
 
 
+class Again(msgspec.Struct, frozen=True):
+    """That a launch runs another job execution again. `plan` is what a RETRY takes over of it."""
+
+    of_id: str
+    kind: LinkKind
+    plan: RetryPlan | None = None
+    by: Actor = SYSTEM
+
+
 class Launch(msgspec.Struct, frozen=True):
-    """Run a job. `id` is that of the execution to be made; `file_ids` are those of the account's files in its input."""
+    """Run a job. `id` is that of the execution to be made; `file_ids` are those of the account's files in its input.
+
+    The higher the `priority`, the earlier it has its turn in its pipeline; not before `start_at`.
+    """
 
     id: str
     account_id: str
@@ -28,6 +42,13 @@ class Launch(msgspec.Struct, frozen=True):
     launched_by: str
     idempotency: IdempotencyKey | None = None
     file_ids: frozenset[str] = frozenset()
+    webhook: WebhookRecord | None = None
+    version: int | None = None
+    again: Again | None = None
+    priority: int = 0
+    start_at: int | None = None
+    traceparent: str | None = None
+    launched_from: str | None = None
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -46,7 +67,10 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What a worker says of a task execution: its end, a heartbeat (IN_PROGRESS), or SCHEDULED to hand it back."""
+    """What a worker says of a task execution: its end, a heartbeat (IN_PROGRESS), or SCHEDULED to hand it back.
+
+    `by` is who answers a HUMAN. Not `taken` is what its worker has never seen.
+    """
 
     account_id: str
     id: str
@@ -55,6 +79,8 @@ class Report(msgspec.Struct, frozen=True):
     lease: str | None = None
     progress: str | None = None
     delay_ms: int = 0
+    by: Actor = SYSTEM
+    taken: bool = True
 
 
 class Cancel(msgspec.Struct, frozen=True):
@@ -63,6 +89,36 @@ class Cancel(msgspec.Struct, frozen=True):
     account_id: str
     id: str
     reason: str = ""
+    by: Actor = SYSTEM
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """Pause a job execution, or, not `on`, resume it."""
+
+    account_id: str
+    id: str
+    on: bool
+    reason: str = ""
+    by: Actor = SYSTEM
+
+
+class HoldPipeline(msgspec.Struct, frozen=True):
+    """Pause a pipeline, or, not `on`, resume it: nothing is started in it meanwhile."""
+
+    account_id: str
+    id: str
+    on: bool
+    reason: str = ""
+    by: Actor = SYSTEM
+
+
+class Skip(msgspec.Struct, frozen=True):
+    """Go on as if a task execution that waits had COMPLETED with this output, or with none."""
+
+    account_id: str
+    id: str
+    output: str | None = None
+    by: Actor = SYSTEM
 
 
 class WriteLogs(msgspec.Struct, frozen=True):
@@ -76,6 +132,7 @@ class Resize(msgspec.Struct, frozen=True):
     """Change a pipeline; more slots start what waits for one."""
 
     pipeline: PipelineRecord
+    by: Actor = SYSTEM
 
 
 class FillSlots(msgspec.Struct, frozen=True):
@@ -90,9 +147,9 @@ class FireTimers(msgspec.Struct, frozen=True):
     limit: int = 500
 
 
-Command = Launch | Claim | Report | Cancel | WriteLogs | Resize | FillSlots | FireTimers
+Command = Launch | Claim | Report | Cancel | Hold | HoldPipeline | Skip | WriteLogs | Resize | FillSlots | FireTimers
 
 
 def handed_back(row: TaskExecutionRecord) -> Report:
     """What was taken for somebody who is not there to take it waits again, for the next."""
-    return Report(account_id=row.account_id, id=row.id, status="SCHEDULED", lease=row.lease)
+    return Report(account_id=row.account_id, id=row.id, status="SCHEDULED", lease=row.lease, taken=False)

@@ -11,12 +11,15 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from data_factory.model.errors import Unavailable
-from data_factory.model.ids import NewId
+from data_factory.model.ids import IdMaker
+from data_factory.model.records import TaskExecutionRecord
 from data_factory.service import news
 from data_factory.service.batch import Done, Effects, run_batch
 from data_factory.service.clock import Clock
 from data_factory.service.commands import Claim, Command, handed_back
+from data_factory.service.feeds import Feeds
 from data_factory.service.graphs import Graphs
+from data_factory.service.offers import IdleClaims
 from data_factory.service.vault import Vault
 from data_factory.store.promises import Store, StoreUnavailable, WriteUnderWay
 
@@ -27,6 +30,9 @@ MAX_QUEUED: Final = 20_000
 
 MOMENT_S: Final = 5.0
 """After a write that failed, for how long nobody tries another only to find out."""
+
+HAND_BACK_AGAIN_S: Final = 1.0
+"""After a hand-back that could not be kept, how long it is until it is tried again."""
 
 
 class Queued(NamedTuple):
@@ -53,12 +59,15 @@ class Dispatcher:
         self,
         store: Store,
         clock: Clock,
-        new_id: NewId,
+        new_id: IdMaker,
         on_effects: Callable[[Effects], None],
         graphs: Graphs,
         steady: Callable[[], float] = time.monotonic,
         vault: Vault | None = None,
+        idle_claims: IdleClaims = lambda task_id, count: [],  # noqa: ARG005
     ) -> None:
+        self.feeds: Feeds | None = None
+        self._idle_claims = idle_claims
         self._store = store
         self._vault = vault or Vault()
         self._clock = clock
@@ -71,6 +80,7 @@ class Dispatcher:
         self._failed_at: float | None = None
         self._heard_at = steady()
         self._silent = False
+        self._stopped = False
         self._most = MAX_BATCH
         self.batches = 0
         self.commands = 0
@@ -111,7 +121,9 @@ class Dispatcher:
         self._can_keep()
 
     async def stop(self) -> None:
-        """Carry out what was submitted, and return."""
+        """Carry out what was submitted, and return. What could not be handed back until now is not any more: it runs
+        out of its lease."""
+        self._stopped = True
         while self._worker is not None:
             await self._worker
 
@@ -152,15 +164,18 @@ class Dispatcher:
     async def _keep(self, batch: list[Queued], within: float) -> list[Queued]:
         """Carry out a batch, and answer; those of it that are to be tried alone are not answered yet."""
         commands = [one.command for one in batch]
+        now = self._clock()
         try:
             done: Done = await self._store.write(
                 partial(
                     run_batch,
                     commands=commands,
-                    now=self._clock(),
-                    new_id=self._new_id,
+                    now=now,
+                    new_id=partial(self._new_id, now),
                     graphs=self._graphs,
                     vault=self._vault,
+                    idle_claims=self._idle_claims,
+                    feeds=self.feeds,
                 ),
                 tell=_news,
                 within=within,
@@ -184,8 +199,27 @@ class Dispatcher:
         self.commands += len(batch)
         for one, answer in zip(batch, done.answers, strict=True):
             _answer(one.answer, answer)
+        self._give(done)
         self._tell(done)
         return []
+
+    def _give(self, done: Done) -> None:
+        """Who waits is given what is theirs; what is for somebody who has left meanwhile waits for the next."""
+        for waiter, rows in done.given:
+            if waiter.has_left:
+                self.hand_back(rows)
+            else:
+                waiter.give(rows)
+
+    def hand_back(self, rows: Sequence[TaskExecutionRecord]) -> None:
+        """What was taken for somebody who is not there to take it waits again. Nobody is told when that is done, and
+        while it cannot be kept it is tried again: or it would run out of its lease in nobody's hands."""
+        for row in rows:
+            self.submit(handed_back(row)).add_done_callback(partial(self._see_to_it, row))
+
+    def _see_to_it(self, row: TaskExecutionRecord, answer: asyncio.Future[Any]) -> None:
+        if not answer.cancelled() and isinstance(answer.exception(), Unavailable) and not self._stopped:
+            asyncio.get_running_loop().call_later(HAND_BACK_AGAIN_S, self.hand_back, [row])
 
     def _tell(self, done: Done) -> None:
         try:
@@ -199,11 +233,11 @@ class Dispatcher:
         if end.cancelled() or end.exception() is not None:
             return
         done = end.result()
+        self._give(done)
         self._tell(done)
         for command, answer in zip(commands, done.answers, strict=True):
             if isinstance(command, Claim) and not isinstance(answer, Exception):
-                for row in answer:
-                    self.submit(handed_back(row)).add_done_callback(_nobody_asks)
+                self.hand_back(answer)
 
     def _lose_patience(self) -> None:
         """The store does not answer. Who waits behind the batch that it has is told so now, and nothing of what they
@@ -232,11 +266,6 @@ class Dispatcher:
 
 def _news(done: Done) -> list[str]:
     return news.of_effects(done.effects)
-
-
-def _nobody_asks(answer: asyncio.Future[Any]) -> None:
-    if not answer.cancelled():
-        answer.exception()
 
 
 def _answer(future: asyncio.Future[Any], answer: Any) -> None:

@@ -12,11 +12,12 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NoReturn, Self
 
 import msgspec
 from msgspec.structs import replace
 
+from data_factory.model.actors import SYSTEM, Actor
 from data_factory.model.errors import (
     FileInUse,
     IdempotencyKeyReused,
@@ -28,6 +29,7 @@ from data_factory.model.errors import (
 )
 from data_factory.model.ids import NewId
 from data_factory.model.records import FileRecord, FileTallyRecord, IdempotencyRecord
+from data_factory.service.audit import note
 from data_factory.service.batch import IDEMPOTENCY_MS
 from data_factory.service.clock import Clock
 from data_factory.service.commands import IdempotencyKey
@@ -89,7 +91,7 @@ class Files:
             ids, due_at = sorted(self._arriving), self._clock() + ARRIVAL_MS
             await self._store.write(lambda transaction: transaction.renew_files(ids, due_at))
 
-    def arrival(self, account_id: str) -> Arrival:
+    def arrival(self, account_id: str, by: Actor = SYSTEM) -> Arrival:
         """A file that is about to be uploaded.
 
         async with files.arrival(account_id) as arrival:
@@ -100,15 +102,25 @@ class Files:
         # end and an owner of its own, whatever others have the same content.
         id = self._new_id() + secrets.token_hex(_RANDOM_BYTES)
         return Arrival(
-            self._store, self._blobs, self._retention, self._clock, self.rules, self._arriving, account_id, id
+            self._store,
+            self._blobs,
+            self._retention,
+            self._clock,
+            self.rules,
+            self._arriving,
+            account_id,
+            id,
+            by,
+            self._new_id,
         )
 
     async def file(self, account_id: str, id: str) -> FileRecord:
-        """A file; NotFound when there is none."""
-        return await self._store.ask(lambda reads: _file_of(reads, account_id, id))
+        """A file of the account, or one of another that a job execution lets it read; NotFound when there is none."""
+        found = await self._store.ask(lambda reads: reads.readable_file(account_id, id))
+        return found or _missing(id)
 
     async def open(self, account_id: str, id: str) -> tuple[FileRecord, Blob]:
-        """A file, and its content; whoever asks closes it.
+        """A file as `file` finds it, and its content; whoever asks closes it.
 
         Raises:
             NotFound: there is none.
@@ -126,7 +138,7 @@ class Files:
         found = await self._store.ask(lambda reads: reads.files_by_id(account_id, ids))
         return {file.id: file for file in found}
 
-    async def delete(self, account_id: str, id: str) -> FileRecord:
+    async def delete(self, account_id: str, id: str, by: Actor = SYSTEM) -> FileRecord:
         """Delete a file that no job uses.
 
         Raises:
@@ -141,6 +153,7 @@ class Files:
                 raise FileInUse(f"The file {id!r} is used by these jobs: {', '.join(job.key for job in jobs)}.")
             await transaction.leave_files([id], now)
             await transaction.count_files([FileTallyRecord(account_id, -1, -file.size)])
+            await note(transaction, "file.deleted", by, now, self._new_id, file, filename=file.filename)
             return file
 
         file = await self._store.write(work)
@@ -175,7 +188,11 @@ class Arrival:
         arriving: set[str],
         account_id: str,
         id: str,
+        by: Actor,
+        new_id: NewId,
     ) -> None:
+        self._by = by
+        self._new_id = new_id
         self._store = store
         self._blobs = blobs
         self._retention = retention
@@ -248,6 +265,8 @@ class Arrival:
             tally = await transaction.file_tally(file.account_id)
             if self._rules.quota_bytes and tally is not None:
                 self._refuse_over_quota(tally.bytes)
+            about = {"filename": filename, "size": file.size, "sha256": sha256}
+            await note(transaction, "file.created", self._by, now, self._new_id, file, **about)
             if idempotency is not None:
                 record = IdempotencyRecord(
                     file.account_id, idempotency.key, idempotency.fingerprint, file.id, file.created_at
@@ -319,4 +338,8 @@ class Arrival:
 async def _file_of(reads: Reads, account_id: str, id: str) -> FileRecord:
     for file in await reads.files_by_id(account_id, [id]):
         return file
+    return _missing(id)
+
+
+def _missing(id: str) -> NoReturn:
     raise NotFound(f"There is no file {id!r} in this account.")

@@ -34,7 +34,7 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Discretion:
-    """Knows what must not be told of job executions: the secrets of the account, if the job reads variables."""
+    """Knows what must not be told of job executions: those of the owner of the job, if it reads variables."""
 
     def __init__(self, transaction: Transaction, graphs: Graphs, vault: Vault) -> None:
         self._transaction = transaction
@@ -49,10 +49,10 @@ class Discretion:
         if not read:
             return {}
         secrets: dict[str, list[SecretRecord]] = {}
-        for secret in await self._transaction.secrets_of_accounts({one.account_id for one in read}):
+        for secret in await self._transaction.secrets_of_accounts({one.job_account_id for one in read}):
             secrets.setdefault(secret.account_id, []).append(secret)
         masks = {account_id: self._mask(found) for account_id, found in secrets.items()}
-        return {one.job_execution_id: masks[one.account_id] for one in read if one.account_id in masks}
+        return {one.job_execution_id: masks[one.job_account_id] for one in read if one.job_account_id in masks}
 
     def _mask(self, secrets: Iterable[SecretRecord]) -> Mask | SecretUnreadable:
         try:
@@ -94,9 +94,10 @@ class _Book:
     def take(self, account_id: str, log: LogRecord) -> Kept | DataFactoryError:
         """Keep a log if there is room for it; the first that there is no room for leaves a word of that."""
         tally = self._tallies.get(log.job_execution_id)
-        if tally is None or tally.account_id != account_id:
+        if tally is None or account_id not in (tally.account_id, tally.job_account_id):
             told = f"there is no job execution {log.job_execution_id!r} in this account"
             return Invalid(errors=(FieldError("eventCorrelationId", told),))
+        log = log if log.account_id == tally.account_id else replace(log, account_id=tally.account_id)
         match self._masks.get(log.job_execution_id):
             case Mask() as mask:
                 log = replace(log, message=mask.text(log.message), emitter_name=mask.text(log.emitter_name))

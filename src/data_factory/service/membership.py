@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from data_factory.service import news
 from data_factory.service.clock import Clock
+from data_factory.service.deliveries import Deliveries
+from data_factory.service.feeds import Feeds
 from data_factory.service.files import Files
 from data_factory.service.keys import Keys
 from data_factory.service.sparing import Sparing
@@ -24,6 +26,8 @@ class Membership:
         timers: Timers,
         keys: Keys,
         files: Files,
+        deliveries: Deliveries,
+        feeds: Feeds,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -32,6 +36,8 @@ class Membership:
         self._timers = timers
         self._keys = keys
         self._files = files
+        self._deliveries = deliveries
+        self._feeds = feeds
 
     async def arrive_first(self, chance_ms: int) -> None:
         """Nobody was there to hear a worker: its lease does not end before it had the time to be heard again. The files
@@ -61,8 +67,11 @@ class Membership:
         for execution_id in heard.ended:
             self._room.wake(execution_id)
         self._timers.note(heard.next_timer)
+        self._deliveries.note(heard.deliveries)
         if heard.revoked:
             self._keys.forget(heard.revoked)
+        if heard.followed or heard.changes:
+            self._feeds.hear(heard.followed, heard.changes)
 
     def lose(self) -> None:
         """Until we hear them again, fire nothing (we may be the first to come back) and trust no key from memory."""
@@ -74,3 +83,5 @@ class Membership:
         self._keys.remember(may=True)
         self._timers.resume()
         self._room.wake_everybody()
+        self._deliveries.note(self._clock())
+        self._feeds.miss()

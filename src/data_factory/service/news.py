@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter  # noqa: F401 - for the example
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, TypeVar
@@ -15,14 +16,20 @@ T = TypeVar("T")
 _A_LINE: Final = 150
 """How many ids fit into a line, with a number each."""
 
+_SHORT: Final = {"claimable": "c", "ended": "e", "next_timer": "t", "deliveries": "d"}
 
-class News(msgspec.Struct, frozen=True, omit_defaults=True, rename={"claimable": "c", "ended": "e", "next_timer": "t"}):
-    """A line of news. `claimable` and `ended` as in `Effects`; `revoked` are the ids of API keys."""
+
+class News(msgspec.Struct, frozen=True, omit_defaults=True, rename=_SHORT):
+    """A line of news. `claimable` and the times as in `Effects`, `ended` the ids of what has; `revoked` are those of
+    API keys, or of accounts, that may have ended; `followed` and `changes` are for `Feeds`."""
 
     claimable: dict[str, int] = {}
     ended: tuple[str, ...] = ()
     next_timer: int | None = None
+    deliveries: int | None = None
     revoked: tuple[str, ...] = ()
+    followed: tuple[str, ...] = ()
+    changes: dict[str, tuple[str, ...]] = {}
 
     def line(self) -> str:
         """The news as they are told."""
@@ -35,16 +42,22 @@ read: Final = msgspec.json.Decoder(News).decode
 def of_effects(effects: Effects) -> list[str]:
     """What a transaction has done, for those who wait elsewhere; nothing when nobody can be waiting for it.
 
-    >>> of_effects(Effects(ended=["1"], next_timer=7))
-    ['{"e":["1"],"t":7}']
+    >>> of_effects(Effects(claimable=Counter({"1": 2}), next_timer=7))
+    ['{"c":{"1":2},"t":7}']
     >>> of_effects(Effects())
     []
     """
     lines = [News(claimable=dict(part)) for part in _parts(effects.claimable.items())]
-    lines += [News(ended=part) for part in _parts(effects.ended)]
-    if effects.next_timer is not None:
+    lines += [News(ended=part) for part in _parts(row.id for row in effects.ended)]
+    if effects.next_timer is not None or effects.deliveries is not None:
         last = lines.pop() if lines else News()
-        lines.append(msgspec.structs.replace(last, next_timer=effects.next_timer))
+        times = {"next_timer": effects.next_timer, "deliveries": effects.deliveries}
+        lines.append(msgspec.structs.replace(last, **times))
+    far: dict[str, list[str]] = {}
+    for change in effects.changes:
+        if change.far:
+            far.setdefault(change.account_id, []).append(change.what)
+    lines += [News(changes={id: part}) for id, each in far.items() for part in _parts(each)]
     return [news.line() for news in lines]
 
 
@@ -57,8 +70,17 @@ def of_timer(at: int | None) -> list[str]:
     return [] if at is None else [News(next_timer=at).line()]
 
 
+def of_deliveries(at: int) -> list[str]:
+    """Webhooks that are to be told something at this time.
+
+    >>> of_deliveries(7)
+    ['{"d":7}']
+    """
+    return [News(deliveries=at).line()]
+
+
 def of_revoked(ids: Sequence[str]) -> list[str]:
-    """API keys that are not valid any more.
+    """API keys, or accounts with all of theirs, that may not be valid any more.
 
     >>> of_revoked(["1"])
     ['{"revoked":["1"]}']

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import chain
-from typing import Final
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain, islice
+from typing import Final, Protocol
 
 import msgspec
 from msgspec import UNSET
@@ -13,16 +13,28 @@ from data_factory.engine.compiling import compile_graph
 from data_factory.engine.graph import Graph
 from data_factory.engine.publication import check_job, custom_task_keys
 from data_factory.engine.schedules import next_due
+from data_factory.engine.user_inputs import no_file
 from data_factory.model.definitions import JobBody, JobDefinition, PeriodicityRule
-from data_factory.model.errors import FieldError, NotFound
-from data_factory.model.file_values import names_files
+from data_factory.model.errors import MAX_ERRORS, FieldError, NotFound
+from data_factory.model.file_values import names_files, places_of
 from data_factory.model.records import JobRecord, JobVersionRecord
-from data_factory.service.lookups import pipeline_of
+from data_factory.service.lookups import pipeline_of, project_of
 from data_factory.store.promises import Reads
 
 _rules: Final = msgspec.json.Decoder(tuple[PeriodicityRule, ...])
 
 Published = tuple[JobRecord, JobVersionRecord]
+
+
+class Assets(Protocol):
+    """The files that a job brings with it."""
+
+    @property
+    def file_ids(self) -> Collection[str]:
+        """Their ids: of those that are new."""
+
+    async def bring(self) -> None:
+        """Keep them."""
 
 
 class Ground(msgspec.Struct, frozen=True):
@@ -32,6 +44,7 @@ class Ground(msgspec.Struct, frozen=True):
     known: dict[str, str]
     pipeline_id: str
     errors: tuple[FieldError, ...]
+    project_id: str | None = None
 
     @property
     def version(self) -> int:
@@ -69,6 +82,7 @@ class Publication(msgspec.Struct, frozen=True):
             updated_at=now,
             periodicity=_json(self.rules),
             is_paused=present.is_paused if present else 0,
+            project_id=self.ground.project_id,
             due_at=None if self.definition.status == "INACTIVE" else next_due(self.rules, now),
         )
         version = JobVersionRecord(
@@ -101,13 +115,38 @@ def _unattended_errors(body: JobBody, rules: Iterable[PeriodicityRule]) -> Itera
                 )
 
 
-async def ground_of(reads: Reads, account_id: str, body: JobBody, present: JobRecord | None) -> Ground:
-    """What a job stands on now."""
+def files_of(body: JobBody, brought: Collection[str]) -> set[str]:
+    """The ids of the files that a job names, without those that it brings."""
+    return names_files(_json(body)).difference(brought)
+
+
+async def ground_of(
+    reads: Reads, account_id: str, body: JobBody, present: JobRecord | None, file_ids: Collection[str]
+) -> Ground:
+    """What a job stands on now, which names these files."""
     known = {task.key: task.id for task in await reads.tasks_by_key(account_id, custom_task_keys(body))}
+    errors: list[FieldError] = []
+    pipeline_id, project_id = "", None
     try:
-        return Ground(present, known, await _pipeline_for(reads, account_id, body, present), ())
+        pipeline_id = await _pipeline_for(reads, account_id, body, present)
     except NotFound as error:
-        return Ground(present, known, "", (FieldError("pipelineId", error.message),))
+        errors.append(FieldError("pipelineId", error.message))
+    try:
+        project_id = await _project_for(reads, account_id, body, present)
+    except NotFound as error:
+        errors.append(FieldError("projectId", error.message))
+    kept = {file.id for file in await reads.files_by_id(account_id, file_ids)} if file_ids else set()
+    if missing := {*file_ids} - kept:
+        places = places_of(msgspec.to_builtins(body), missing)
+        errors += (FieldError(path, no_file(id)) for path, id in islice(places, MAX_ERRORS))
+    return Ground(present, known, pipeline_id, tuple(errors), project_id)
+
+
+async def _project_for(reads: Reads, account_id: str, body: JobBody, present: JobRecord | None) -> str | None:
+    """The project that a job names, or the one that it is in if it says nothing of that."""
+    if body.project_id is UNSET:
+        return present.project_id if present else None
+    return (await project_of(reads, account_id, body.project_id)).id if body.project_id else None
 
 
 async def _pipeline_for(reads: Reads, account_id: str, body: JobBody, present: JobRecord | None) -> str:

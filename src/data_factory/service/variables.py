@@ -8,10 +8,12 @@ from typing import Final
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from data_factory.model.actors import SYSTEM, Actor
 from data_factory.model.definitions import VariableDefinition
 from data_factory.model.errors import FieldError, IdempotencyKeyReused, Invalid, KeyTaken, NotFound, SecretUnreadable
 from data_factory.model.ids import NewId
 from data_factory.model.records import IdempotencyRecord, SecretRecord, VariableRecord
+from data_factory.service.audit import note
 from data_factory.service.batch import IDEMPOTENCY_MS
 from data_factory.service.clock import Clock
 from data_factory.service.commands import IdempotencyKey
@@ -50,7 +52,11 @@ class Variables:
             ) from error
 
     async def create(
-        self, account_id: str, definition: VariableDefinition, idempotency: IdempotencyKey | None = None
+        self,
+        account_id: str,
+        definition: VariableDefinition,
+        idempotency: IdempotencyKey | None = None,
+        by: Actor = SYSTEM,
     ) -> VariableRecord:
         """Make a variable.
 
@@ -72,6 +78,7 @@ class Variables:
                     return await _variable_of(transaction, account_id, earlier.resource_id)
             await _refuse_taken(transaction, variable)
             await transaction.insert_variable(variable)
+            await self._note(transaction, "variable.created", by, variable)
             if idempotency is not None:
                 made = IdempotencyRecord(account_id, idempotency.key, idempotency.fingerprint, variable.id, now)
                 await transaction.insert_idempotency_keys([made], now - IDEMPOTENCY_MS)
@@ -90,7 +97,9 @@ class Variables:
             return await self._store.read(lambda reads: reads.variables_by_key([(account_id, key)])) if first else []
         return await self._store.read(lambda reads: reads.variables_of_account(account_id, part))
 
-    async def update(self, account_id: str, id: str, definition: VariableDefinition) -> VariableRecord:
+    async def update(
+        self, account_id: str, id: str, definition: VariableDefinition, by: Actor = SYSTEM
+    ) -> VariableRecord:
         """Replace a variable. What stays a secret, and is given no value, keeps the one that nobody can read.
 
         Raises:
@@ -112,11 +121,12 @@ class Variables:
             await _refuse_taken(transaction, changed)
             await self._retire(transaction, present, now)
             await transaction.update_variable(changed)
+            await self._note(transaction, "variable.updated", by, changed)
             return changed
 
         return await self._write(work, definition.key)
 
-    async def delete(self, account_id: str, id: str) -> VariableRecord:
+    async def delete(self, account_id: str, id: str, by: Actor = SYSTEM) -> VariableRecord:
         """Delete a variable: what is handed out from now on gets an empty text instead.
 
         Raises:
@@ -127,9 +137,15 @@ class Variables:
             present = await _variable_of(transaction, account_id, id)
             await self._retire(transaction, present, self._clock())
             await transaction.delete_variable(id)
+            await self._note(transaction, "variable.deleted", by, present)
             return present
 
         return await self._store.write(work)
+
+    async def _note(self, transaction: Transaction, kind: str, by: Actor, variable: VariableRecord) -> None:
+        """What was done, and to which; never a value."""
+        about = {"key": variable.key, "isSecret": bool(variable.is_secret)}
+        await note(transaction, kind, by, self._clock(), self._new_id, variable, **about)
 
     async def _write(self, work: Callable[[Transaction], Awaitable[VariableRecord]], key: str) -> VariableRecord:
         try:

@@ -14,6 +14,7 @@ import binascii
 import hashlib
 import hmac
 import os
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from pathlib import Path
@@ -38,12 +39,19 @@ class UnusableSecretKey(Exception):
 
 
 class Vault:
-    """Encrypts and decrypts secrets. Without a key it does neither, and says so."""
+    """Encrypts secrets with the first of its keys, and decrypts what any of them has encrypted. Without a key it does
+    neither, and says so."""
 
-    def __init__(self, key: bytes | None = None) -> None:
-        self._cipher = None if key is None else AESGCM(key)
-        self._fingerprint = b"" if key is None else hmac.digest(key, b"fingerprint", "sha256")
-        self._name = "" if key is None else hmac.digest(key, b"name", "sha256").hex()[:8]
+    def __init__(self, *keys: bytes) -> None:
+        self._ciphers = {_name(key): AESGCM(key) for key in keys}
+        self._fingerprint = hmac.digest(keys[0], b"fingerprint", "sha256") if keys else b""
+        self._name = _name(keys[0]) if keys else ""
+        self._cipher = self._ciphers.get(self._name)
+
+    @property
+    def seals_with(self) -> str:
+        """The name of the key that it encrypts with, with which all begins that it seals; empty without a key."""
+        return self._name
 
     def seal(self, account_id: str, key: str, secret: str) -> str:
         """A secret as it is kept, for the variable with this key.
@@ -64,11 +72,12 @@ class Vault:
             SecretUnreadable: it was sealed with another key, or for another variable, or was changed since.
         """
         name, _, text = sealed.partition(".")
-        if self._cipher is None or name != self._name:
+        cipher = self._ciphers.get(name)
+        if cipher is None:
             raise SecretUnreadable(f"The secret {key!r} was encrypted with another key than this server has.")
         data = b64decode(text)
         try:
-            return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], _place(account_id, key)).decode()
+            return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], _place(account_id, key)).decode()
         except InvalidTag:
             raise SecretUnreadable(f"The secret {key!r} was changed in the database, and cannot be read.") from None
 
@@ -96,6 +105,15 @@ def new_key() -> str:
     return b64encode(os.urandom(_KEY_BYTES)).decode()
 
 
+def parse_keys(text: str) -> list[bytes]:
+    """Keys from their text, one or several with spaces, commas or line ends between them: the first one encrypts.
+
+    Raises:
+        UnusableSecretKey: one of them is not 32 bytes in Base64, or there is none.
+    """
+    return [parse_key(key) for key in re.split(r"[\s,]+", text.strip(" \t\r\n,"))]
+
+
 def parse_key(text: str) -> bytes:
     """A key from its text.
 
@@ -113,8 +131,9 @@ def parse_key(text: str) -> bytes:
     return key
 
 
-def key_in(directory: Path) -> bytes:
-    """The key that is kept in a directory; the first time, one is made, which only its owner can read.
+def keys_in(directory: Path) -> list[bytes]:
+    """The keys that are kept in a directory: one, unless somebody replaces it. The first time, one is made, which only
+    its owner can read.
 
     Raises:
         UnusableSecretKey: what is kept there is not a key.
@@ -131,9 +150,13 @@ def key_in(directory: Path) -> bytes:
             os.fsync(file.fileno())
         draft.replace(path)
     try:
-        return parse_key(path.read_text(encoding="ascii"))
+        return parse_keys(path.read_text(encoding="ascii"))
     except (UnusableSecretKey, UnicodeDecodeError):
         raise UnusableSecretKey(f"{path} has no key in it: put the one back that was there.") from None
+
+
+def _name(key: bytes) -> str:
+    return hmac.digest(key, b"name", "sha256").hex()[:8]
 
 
 def _place(account_id: str, key: str) -> bytes:

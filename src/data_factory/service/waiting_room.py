@@ -7,6 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
 from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from data_factory.model.records import JobExecutionRecord, TaskExecutionRecord
+    from data_factory.service.commands import Claim
 
 
 class Presence:
@@ -38,12 +43,20 @@ class Waiter:
 
     Enter before looking: what happens between a look and `wait` is then not missed. `calls` counts the calls by topic
     that no look has answered yet; who leaves with such a call passes it on.
+
+    Who waits for the end of a job execution need not look for it when it is told (`end`). Who waits with a `claim` need
+    not either: a transaction that has something for it gives it what it claims (`take`).
     """
 
-    def __init__(self, room: WaitingRoom, topics: tuple[str, ...]) -> None:
+    def __init__(self, room: WaitingRoom, topics: tuple[str, ...], claim: Claim | None = None) -> None:
         self.topics = topics
+        self.claim = claim
         self.calls: Counter[str] = Counter()
+        self.has_left = False
+        self.end: JobExecutionRecord | None = None
         self._room = room
+        self._given: list[TaskExecutionRecord] = []
+        self._waits = False
         self._woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def call(self, topic: str) -> None:
@@ -60,10 +73,29 @@ class Waiter:
         """A look has answered these calls."""
         self.calls -= calls
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether they wait, and nothing has happened that they do not know of yet."""
+        return self._waits and not self._woken.done()
+
+    def give(self, rows: list[TaskExecutionRecord]) -> None:
+        """What they claim, which is theirs from now on."""
+        self._given += rows
+        self.wake()
+
+    def take(self) -> list[TaskExecutionRecord]:
+        """What they were given since they last took it."""
+        given, self._given = self._given, []
+        return given
+
     async def wait(self, seconds: float) -> bool:
         """Wait until woken; False when nothing has happened within `seconds`, or the room is closed."""
         if not self._woken.done() and not self._room.closed:
-            await asyncio.wait([self._woken], timeout=max(seconds, 0))
+            self._waits = True
+            try:
+                await asyncio.wait([self._woken], timeout=max(seconds, 0))
+            finally:
+                self._waits = False
         if self._room.closed or not self._woken.done():
             return False
         self._woken = asyncio.get_running_loop().create_future()
@@ -77,6 +109,7 @@ class Waiter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.has_left = True
         self._room.remove(self)
         for topic, count in self.calls.items():
             self._room.call(topic, count)
@@ -89,9 +122,17 @@ class WaitingRoom:
         self._waiters: dict[str, dict[Waiter, None]] = {}
         self.closed = False
 
-    def enter(self, topics: Iterable[str]) -> Waiter:
-        """Someone who will wait on these topics."""
-        return Waiter(self, tuple(topics))
+    def enter(self, topics: Iterable[str], claim: Claim | None = None) -> Waiter:
+        """Someone who will wait on these topics, for something to happen or to be given what they claim."""
+        return Waiter(self, tuple(topics), claim)
+
+    def idle_claims(self, topic: str, count: int) -> list[Waiter]:
+        """The first `count` who wait on a topic with a claim.
+
+        It may be asked from another thread, and be out of date as soon as it is answered.
+        """
+        waiters = list(self._waiters.get(topic, ()))
+        return list(islice((one for one in waiters if one.claim is not None and one.is_idle), count))
 
     def add(self, waiter: Waiter) -> None:
         """They are in the room."""
@@ -116,6 +157,12 @@ class WaitingRoom:
     def wake(self, topic: str) -> None:
         """Something has happened for all who wait on a topic."""
         for waiter in list(self._waiters.get(topic, ())):
+            waiter.wake()
+
+    def tell_end(self, execution: JobExecutionRecord) -> None:
+        """A job execution has ended, like this."""
+        for waiter in list(self._waiters.get(execution.id, ())):
+            waiter.end = execution
             waiter.wake()
 
     def wake_everybody(self) -> None:

@@ -8,9 +8,11 @@ from typing import Any, Final
 import msgspec
 
 from data_factory.model.definitions import TaskDefinition
+from data_factory.model.pauses import Pause, decode_pause
 from data_factory.model.records import JobExecutionRecord, PipelineRecord, SlotRecord, StandingRecord, TaskPollRecord
 from data_factory.model.resources import Failure, Progress
 from data_factory.model.status import JOB_EXECUTION_ENDED, ReasonCode
+from data_factory.service.guests import poll_to_guest, standing_to_guest
 from data_factory.store.promises import Reads
 
 MOST_AHEAD: Final = 1_000
@@ -30,7 +32,8 @@ _progress: Final = msgspec.json.Decoder(Progress)
 class Facts(msgspec.Struct, frozen=True):
     """What is known of a job execution: of its queue while it is PENDING, of its tasks while it is RUNNING.
 
-    `busy` has, by task id, how many of a task with a `concurrentExecLimit` workers hold.
+    `unlisted` says how many more stand than are in `standing`. `busy` has, by task id, how many of a task with a
+    `concurrentExecLimit` workers hold.
     """
 
     execution: JobExecutionRecord
@@ -38,6 +41,7 @@ class Facts(msgspec.Struct, frozen=True):
     running: list[SlotRecord] = []
     ahead: list[str] = []
     standing: list[StandingRecord] = []
+    unlisted: int = 0
     tasks: Mapping[str, TaskDefinition] = {}
     polls: Mapping[str, TaskPollRecord] = {}
     busy: Mapping[str, int] = {}
@@ -52,12 +56,18 @@ async def facts_of(reads: Reads, execution: JobExecutionRecord) -> Facts:
         return Facts(execution, pipeline=pipelines[0] if pipelines else None, ahead=ahead, running=running)
     if execution.status != "RUNNING":
         return Facts(execution)
-    standing = await reads.standing_of_job(execution.id, MOST_TASKS)
+    standing, unlisted = await reads.standing_of_job(execution.id, MOST_TASKS), 0
+    if len(standing) == MOST_TASKS:
+        unlisted = await reads.standing_count_of_job(execution.id) - MOST_TASKS
     ids = {one.task_id for one in standing}
     tasks = {task.id: _task.decode(task.definition) for task in await reads.tasks_by_id(ids)}
     polls = {poll.task_id: poll for poll in await reads.task_polls(ids)}
+    if execution.is_guests:
+        standing = [standing_to_guest(one) for one in standing]
+        polls = {id: poll_to_guest(poll) for id, poll in polls.items()}
     limited = [id for id, task in tasks.items() if task.concurrent_exec_limit]
-    return Facts(execution, standing=standing, tasks=tasks, polls=polls, busy=await reads.in_progress_counts(limited))
+    busy = await reads.in_progress_counts(limited)
+    return Facts(execution, standing=standing, unlisted=unlisted, tasks=tasks, polls=polls, busy=busy)
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -77,9 +87,11 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     attempt: int | None = None
     attempts: int | None = None
     worker_id: str | None = None
+    paused_by: str | None = None
     since: int | None = None
     until: int | None = None
     last_polled_at: int | None = None
+    count: int | None = None
 
 
 def explain(facts: Facts, now: int) -> list[Cause]:
@@ -87,14 +99,18 @@ def explain(facts: Facts, now: int) -> list[Cause]:
     execution = facts.execution
     if execution.status in JOB_EXECUTION_ENDED:
         return [_ended(execution)]
+    if execution.pause is not None:
+        held = [cause for cause in _tasks(facts, now) if cause.code == "running"]
+        return [_held_up(decode_pause(execution.pause), "It", now), *held]
     if execution.status == "PENDING":
-        return [_queued(facts)]
+        return [_queued(facts, now)]
     return list(_tasks(facts, now)) or [_between(execution)]
 
 
 def summary(causes: list[Cause]) -> str:
     """All of it in a few words."""
-    more = f" And {len(causes) - 3} more." if len(causes) > 3 else ""
+    rest = sum(cause.count or 1 for cause in causes[3:])
+    more = f" And {rest:,} more." if rest else ""
     return " ".join(cause.message for cause in causes[:3]) + more
 
 
@@ -123,8 +139,21 @@ def _ended(execution: JobExecutionRecord) -> Cause:
     )
 
 
-def _queued(facts: Facts) -> Cause:
+def _held_up(pause: Pause, what: str, now: int, **about: Any) -> Cause:
+    by = f" by the API key {pause.by}" if pause.by else ""
+    why = f": {pause.reason}" if pause.reason else ""
+    message = f"{what} has been paused{by} for {span(now - pause.at)}{why.removesuffix('.')}."
+    return Cause(code="paused", message=message, paused_by=pause.by or None, since=pause.at, **about)
+
+
+def _queued(facts: Facts, now: int) -> Cause:
     pipeline, position = facts.pipeline, len(facts.ahead) + 1
+    if (at := facts.execution.deadline_at) is not None:
+        when = f"in {span(at - now)}" if at > now else "now"
+        return Cause(code="waiting_for_start", message=f"It is to start {when}.", until=at)
+    if pipeline is not None and pipeline.pause is not None:
+        about: dict[str, Any] = {"pipeline_id": pipeline.id, "slots": pipeline.slots, "position": position}
+        return _held_up(decode_pause(pipeline.pause), f"Its pipeline {pipeline.title!r}", now, **about)
     facts_of_it: dict[str, Any] = {
         "code": "waiting_for_slot",
         "position": position,
@@ -163,12 +192,14 @@ def _tasks(facts: Facts, now: int) -> Iterator[Cause]:
                 yield _asked(one, now)
             elif one.type == "JOIN" and one.progress is not None:
                 yield _joining(one, _progress.decode(one.progress))
+            elif one.type == "SUB_WORKFLOW" and one.progress is not None:
+                yield _waiting_for(one, _progress.decode(one.progress))
             continue
         about: dict[str, Any] = {
             "task_reference_name": one.path,
             "task_execution_id": one.id,
             "task_id": one.task_id,
-            "task_key": task.key,
+            "task_key": None if facts.execution.is_guests else task.key,
             "attempt": one.attempt,
             "attempts": task.retry_count + 1,
         }
@@ -177,9 +208,12 @@ def _tasks(facts: Facts, now: int) -> Iterator[Cause]:
         elif one.available_at is not None:
             yield _put_off(one, about, now)
         elif 0 < task.concurrent_exec_limit <= facts.busy.get(one.task_id, 0):
-            yield _limited(one, task, about, now)
+            yield _limited(one, task.concurrent_exec_limit, about, now)
         else:
-            yield _unclaimed(one, task, facts.polls.get(one.task_id), about, now)
+            yield _unclaimed(one, facts.polls.get(one.task_id), about, now)
+    if facts.unlisted:
+        message = f"{facts.unlisted:,} more of its task executions wait or run."
+        yield Cause(code="more", message=message, count=facts.unlisted)
 
 
 def _paused(one: StandingRecord, until: int, now: int) -> Cause:
@@ -197,6 +231,16 @@ def _joining(one: StandingRecord, so_far: Progress) -> Cause:
     return Cause(
         code="waiting_for_branches",
         message=f"The JOIN {one.path!r} waits for its branches: {so_far.message}.",
+        task_reference_name=one.path,
+        task_execution_id=one.id,
+        since=one.started_at,
+    )
+
+
+def _waiting_for(one: StandingRecord, so_far: Progress) -> Cause:
+    return Cause(
+        code="waiting_for_job_execution",
+        message=f"The SUB_WORKFLOW {one.path!r} waits for the {so_far.message}.",
         task_reference_name=one.path,
         task_execution_id=one.id,
         since=one.started_at,
@@ -240,26 +284,28 @@ def _put_off(one: StandingRecord, about: dict[str, Any], now: int) -> Cause:
     return Cause(code="waiting_for_retry", message=message, since=one.updated_at, until=at, **about)
 
 
-def _limited(one: StandingRecord, task: TaskDefinition, about: dict[str, Any], now: int) -> Cause:
-    limit = task.concurrent_exec_limit
+def _limited(one: StandingRecord, limit: int, about: dict[str, Any], now: int) -> Cause:
     message = (
-        f"The task {one.path!r} has waited for {span(now - one.updated_at)}: {limit:,} of {task.key!r} "
+        f"The task {one.path!r} has waited for {span(now - one.updated_at)}: {limit:,} of {_named(about)} "
         f"{'is' if limit == 1 else 'are'} running, and that is its concurrentExecLimit."
     )
     return Cause(code="limit_reached", message=message, since=one.updated_at, **about)
 
 
-def _unclaimed(
-    one: StandingRecord, task: TaskDefinition, poll: TaskPollRecord | None, about: dict[str, Any], now: int
-) -> Cause:
+def _named(about: dict[str, Any]) -> str:
+    """The key of a task, where it may be said."""
+    return "it" if about["task_key"] is None else repr(about["task_key"])
+
+
+def _unclaimed(one: StandingRecord, poll: TaskPollRecord | None, about: dict[str, Any], now: int) -> Cause:
     waited = f"The task {one.path!r} has waited for a worker for {span(now - one.updated_at)}"
     about |= {"since": one.updated_at, "last_polled_at": poll.polled_at if poll else None}
     if poll is None:
-        message = f"{waited}, and none has ever asked for {task.key!r}: is one running?"
+        message = f"{waited}, and none has ever asked for {_named(about)}: is one running?"
         return Cause(code="no_worker", message=message, **about)
     silence = span(now - poll.polled_at)
     if now - poll.polled_at > PRESENT_MS:
-        message = f"{waited}, and none has asked for {task.key!r} for {silence}: is one running?"
+        message = f"{waited}, and none has asked for {_named(about)} for {silence}: is one running?"
         return Cause(code="no_worker", message=message, **about)
-    message = f"{waited}; one asked for {task.key!r} {silence} ago."
+    message = f"{waited}; one asked for {_named(about)} {silence} ago."
     return Cause(code="waiting_for_worker", message=message, worker_id=poll.worker_id, **about)

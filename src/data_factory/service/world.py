@@ -5,28 +5,50 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from data_factory.engine.graph import Graph, Work
 from data_factory.engine.run import Needs, Outcome, Run
+from data_factory.engine.scope import MAX_PAYLOAD_BYTES
 from data_factory.engine.scripts import MAX_SCRIPT_MS, Script, Verdict, evaluate
 from data_factory.model.definitions import TaskDefinition, UserInput
 from data_factory.model.records import (
+    EventRecord,
     IdempotencyRecord,
     JobExecutionRecord,
     JobRecord,
+    JobShareRecord,
+    LinkRecord,
     PipelineRecord,
     SecretRecord,
+    TakeoverRecord,
     TaskExecutionRecord,
     TaskRecord,
     VariableRecord,
+    WebhookRecord,
 )
 from data_factory.model.status import TASK_EXECUTION_ENDED
 from data_factory.model.variables import Mask, Value, filled, has_marks, keys_in
-from data_factory.service.commands import Cancel, Claim, Command, FillSlots, FireTimers, Launch, Report, Resize
+from data_factory.service.commands import (
+    Cancel,
+    Claim,
+    Command,
+    FillSlots,
+    FireTimers,
+    Hold,
+    HoldPipeline,
+    Launch,
+    Report,
+    Resize,
+    Skip,
+)
 from data_factory.service.graphs import Graphs, Version
+from data_factory.service.job_steps import JobSteps
+from data_factory.service.resuming import resume_of
+from data_factory.service.rows import Latest, Rows
 from data_factory.service.vault import Vault
 from data_factory.store.promises import Pair, Transaction
 
@@ -34,60 +56,7 @@ TASK: Final = 0
 JOB: Final = 1
 """What is due at a time: a task execution, and then a job execution."""
 
-R = TypeVar("R", JobExecutionRecord, TaskExecutionRecord)
-
 _decode_task = msgspec.json.Decoder(TaskDefinition).decode
-
-
-class Rows(Generic[R]):
-    """The rows of one table: `read` as the store had them, `now` as they are to be."""
-
-    def __init__(self) -> None:
-        self.read: dict[str, R] = {}
-        self.now: dict[str, R] = {}
-
-    def add(self, rows: Iterable[R]) -> None:
-        """Rows that the store has; what was changed meanwhile stays changed."""
-        for row in rows:
-            self.read.setdefault(row.id, row)
-            self.now.setdefault(row.id, row)
-
-    def put(self, row: R) -> None:
-        """A row that is new or changed."""
-        self.now[row.id] = row
-
-    def new(self) -> list[R]:
-        """The rows that the store does not have yet."""
-        return [row for id, row in self.now.items() if id not in self.read]
-
-    def changed(self) -> list[tuple[R, R]]:
-        """The rows that the store has otherwise: as read, and as they are to be."""
-        return [(old, self.now[id]) for id, old in self.read.items() if self.now[id] is not old]
-
-
-class Latest:
-    """The latest task execution at each path of one job execution, as far as it is known; None where there is none."""
-
-    def __init__(self, rows: Rows[TaskExecutionRecord]) -> None:
-        self._rows = rows
-        self._ids: dict[str, str | None] = {}
-
-    def __contains__(self, path: object) -> bool:
-        return path in self._ids
-
-    def __getitem__(self, path: str) -> TaskExecutionRecord | None:
-        id = self._ids[path]
-        return None if id is None else self._rows.now[id]
-
-    def learn(self, rows: Iterable[TaskExecutionRecord]) -> None:
-        """These are the latest at their paths."""
-        for row in rows:
-            self._ids[row.path] = row.id
-
-    def miss(self, paths: Iterable[str]) -> None:
-        """At these paths there is nothing, if nothing else is known of them."""
-        for path in paths:
-            self._ids.setdefault(path, None)
 
 
 class World:
@@ -99,6 +68,7 @@ class World:
         self._vault = vault
         self._variables: dict[Pair, VariableRecord | None] = {}
         self._secrets: dict[Pair, list[SecretRecord]] = {}
+        self._task_ids: dict[str, dict[str, str | None]] = {}
         self._graphs: dict[Version, Graph] = {}
         self._latest: dict[str, Latest] = {}
         self._all_active: set[str] = set()
@@ -113,11 +83,20 @@ class World:
         self.task_executions: Rows[TaskExecutionRecord] = Rows()
         self.idempotency: dict[tuple[str, str], IdempotencyRecord] = {}
         self.idempotency_new: list[IdempotencyRecord] = []
+        self.events: list[EventRecord] = []
+        self.links: dict[str, LinkRecord] = {}
+        self.links_new: list[LinkRecord] = []
+        self.takeovers: list[TakeoverRecord] = []
+        self._lost: set[str] = set()
+        self._too_large: dict[str, set[frozenset[str]]] = {}
         self.due: list[tuple[int, int, str]] = []
         self.due_until: tuple[int, int] = (0, TASK)
         self.more_due = False
+        self.job_steps = JobSteps()
         self.due_jobs: dict[str, JobRecord] = {}
+        self.guests: dict[Pair, JobShareRecord] = {}
         self.rescheduled: list[JobRecord] = []
+        self.webhooks: list[WebhookRecord] = []
 
     # -- what the decisions ask
 
@@ -131,9 +110,18 @@ class World:
             rows=self._latest_of(execution_id),
             active=self.active_of(execution_id) if execution_id in self._all_active else None,
             verdicts=self._verdicts.get(execution_id, {}),
-            variables=self._plain_variables(execution.account_id),
+            variables=self._plain_variables(execution.job_account_id),
+            task_ids=self._task_ids.get(execution.job_account_id, {}),
             may_think=self._thinking_ms_left > 0,
+            resume=self._resume_of(execution),
+            lost=self._lost,
+            too_large=self._too_large.get(execution_id, ()),
         )
+
+    def _resume_of(self, execution: JobExecutionRecord) -> dict[str, list[str]] | None:
+        """Where a retry goes on, if that was read."""
+        link = self.links.get(execution.id)
+        return None if link is None else resume_of(link)
 
     def user_inputs_of(self, job: JobRecord) -> tuple[UserInput, ...]:
         """What a job asks for before it runs, of those that are to be launched."""
@@ -161,14 +149,24 @@ class World:
             self.task_executions.put(row)
         self._latest_of(outcome.execution.id).learn(outcome.task_executions)
 
+    def pipeline(self, id: str) -> PipelineRecord | None:
+        """A pipeline as it is to be, of those that are loaded."""
+        return self.resized.get(id, self.pipelines.get(id))
+
+    def coming_back(self) -> list[tuple[JobExecutionRecord, JobExecutionRecord]]:
+        """What waits for a slot from now on, of what the store has: resumed, or come to its time."""
+        return [(old, new) for old, new in self.executions.changed() if new.is_ready and not old.is_ready]
+
     def free_slots(self, pipeline_ids: Collection[str]) -> dict[str, int]:
         """How many more executions may run now, for each of these pipelines that has a free slot."""
         running = Counter({id: self.pipelines[id].running for id in pipeline_ids})
         for old, new in self.executions.changed():
-            running[new.pipeline_id] += (new.status == "RUNNING") - (old.status == "RUNNING")
-        running.update(row.pipeline_id for row in self.executions.new() if row.status == "RUNNING")
-        slots = {id: self.resized.get(id, self.pipelines[id]).slots for id in pipeline_ids}
-        return {id: free for id in slots if (free := slots[id] - running[id]) > 0}
+            if new.parent is None:
+                running[new.pipeline_id] += (new.status == "RUNNING") - (old.status == "RUNNING")
+        started = (row for row in self.executions.new() if row.status == "RUNNING" and row.parent is None)
+        running.update(row.pipeline_id for row in started)
+        now = [self.resized.get(id, self.pipelines[id]) for id in pipeline_ids]
+        return {row.id: free for row in now if row.pause is None and (free := row.slots - running[row.id]) > 0}
 
     def still_pending(self, pipeline_ids: Collection[str]) -> dict[str, int]:
         """How many executions that the store has wait in each of these pipelines, of those in which any do."""
@@ -176,6 +174,11 @@ class World:
         for old, new in self.executions.changed():
             pending[new.pipeline_id] += (new.status == "PENDING") - (old.status == "PENDING")
         return {id: pending[id] for id in pipeline_ids if pending[id] > 0}
+
+    def expect_webhooks(self, pipeline_ids: Iterable[str]) -> None:
+        """These pipelines have webhooks from now on."""
+        for id in pipeline_ids:
+            self.pipelines[id] = replace(self.pipelines[id], has_webhooks=1)
 
     def limit_of(self, task_id: str) -> int:
         """How many executions of a task may be in progress at a time; 0 is no limit."""
@@ -251,29 +254,42 @@ class World:
                 await self._look_for_due(now, command.limit)
         await self._load_idempotency(launches)
         await self._load_jobs(launches)
+        await self.job_steps.load_started(self._transaction, self.jobs)
         due = {kind: {id for _, each, id in self.due if each == kind} for kind in (TASK, JOB)}
-        stopped = {command.id for command in commands if isinstance(command, Cancel)} | due[JOB]
+        stopped = {command.id for command in commands if isinstance(command, Cancel | Hold)} | due[JOB]
         touched = stopped | {record.resource_id for record in self.idempotency.values()}
+        touched |= {launch.again.of_id for launch in launches if launch.again is not None}
+        touched |= self.job_steps.children
         ending = {report.id for report in reports if report.status not in ("IN_PROGRESS", "SCHEDULED")} | due[TASK]
+        skipped = {command.id for command in commands if isinstance(command, Skip)}
+        ending |= skipped
         await self._load_pipelines(commands, ending, touched)
         await self._load_executions(touched)
-        held = {report.id for report in reports} | due[TASK]
+        held = {report.id for report in reports} | due[TASK] | skipped | self.job_steps.awaiting
         await self._load_task_executions(held, ending, claims, stopped)
-        await self.load_graphs(())
+        await self.load_graphs((), launches)
+        await self.job_steps.load_called(self._transaction, self)
         await self._load_results(reports)
         await self._load_secrets(reports)
-        await self._load_tasks({id for claim in claims for id in claim.task_ids})
+        await self._load_tasks({id for claim in claims for id in claim.task_ids}, held)
 
     async def load_pending(self, ids: Iterable[str]) -> None:
         """Executions that wait, with all that starting them needs."""
         await self._load_executions(set(ids))
         await self.load_graphs(())
-        await self._load_tasks(())
+        await self._load_tasks()
 
-    async def load_graphs(self, rows: Iterable[JobExecutionRecord]) -> None:
+    async def _load_links(self, ids: set[str]) -> None:
+        """Where these go on, which are retries."""
+        if ids:
+            for link in await self._transaction.links_of(ids):
+                self.links.setdefault(link.id, link)
+
+    async def load_graphs(self, rows: Iterable[JobExecutionRecord], launches: Iterable[Launch] = ()) -> None:
         """The graphs of these executions, of those known, and of the jobs to be launched."""
         versions = {(row.job_id, row.job_version) for row in (*rows, *self.executions.now.values())}
         versions |= {(job.id, job.version) for job in self.jobs.values()}
+        versions |= {(one.job_id, one.version) for one in launches if one.version is not None}
         wanted = versions - self._graphs.keys()
         if wanted:
             self._graphs |= await self._graphs_kept.load(self._transaction, wanted)
@@ -281,12 +297,16 @@ class World:
     async def supply(self, needs: Mapping[str, Needs]) -> None:
         """What the decisions on these job executions have found missing, a statement a kind."""
         await self._load_latest({(id, path) for id, need in needs.items() for path in need.paths})
+        await self._load_outputs({id: need.outputs for id, need in needs.items() if need.outputs})
+        await self._load_links({id for id, need in needs.items() if need.resume})
         stopped = {id for id, need in needs.items() if need.active}
         if stopped:
             self._all_active |= stopped
             await self._load_task_executions(active_of=stopped)
-        wanted = {(self.executions.now[id].account_id, key) for id, need in needs.items() for key in need.variables}
+        wanted = {(self.executions.now[id].job_account_id, key) for id, need in needs.items() for key in need.variables}
         await self._load_variables(wanted)
+        named = {(self.executions.now[id].job_account_id, key) for id, need in needs.items() for key in need.keys}
+        await self._load_task_ids(named)
         await self._load_definitions({id for need in needs.values() for id in need.tasks})
         for id, need in needs.items():
             for script in need.scripts:
@@ -310,6 +330,7 @@ class World:
         last = [rows[-1][:2] for rows in (due, ends) if len(rows) == limit]
         self.due_until = min(last, default=(now, JOB))
         self.due = sorted(one for one in due + ends if one[:2] <= self.due_until)
+        self.job_steps.look(tasks, jobs)
         periodic = await self._transaction.due_jobs(now, limit)
         self.due_jobs = {job.id: job for job in periodic}
         self.more_due = bool(last) or len(periodic) == limit
@@ -320,23 +341,35 @@ class World:
             records = await self._transaction.idempotency_keys(pairs)
             self.idempotency = {(record.account_id, record.key): record for record in records}
 
-    async def _load_jobs(self, launches: Iterable[Launch]) -> None:
+    async def _load_jobs(self, launches: Sequence[Launch]) -> None:
         job_ids = {launch.job_id for launch in launches}
         if job_ids:
             self.jobs = {job.id: job for job in await self._transaction.jobs_by_id(job_ids)}
+        others = {(one.job_id, one.account_id) for one in launches if self._is_of_another(one)}
+        if others:
+            self.guests = {
+                (one.job_id, one.account_id): one for one in await self._transaction.job_guests(sorted(others))
+            }
         self.jobs |= self.due_jobs
+
+    def _is_of_another(self, launch: Launch) -> bool:
+        job = self.jobs.get(launch.job_id)
+        return job is not None and job.account_id != launch.account_id
 
     async def _load_pipelines(
         self, commands: Iterable[Command], task_execution_ids: set[str], job_execution_ids: set[str]
     ) -> None:
         """The pipelines of what starts or ends. From here on we are alone with them."""
         wanted = {job.pipeline_id for job in self.jobs.values()}
+        wanted.update(guest.pipeline_id for guest in self.guests.values())
         for command in commands:
             match command:
                 case FillSlots(pipeline_ids=ids):
                     wanted.update(ids)
                 case Resize(pipeline=pipeline):
                     wanted.add(pipeline.id)
+                case HoldPipeline(id=id):
+                    wanted.add(id)
         if wanted or task_execution_ids or job_execution_ids:
             found = await self._transaction.pipelines_of(wanted, job_execution_ids, task_execution_ids)
             self.pipelines = {row.id: row for row in found}
@@ -364,7 +397,7 @@ class World:
             {row.job_execution_id for row in rows if row.id in ending and row.status not in TASK_EXECUTION_ENDED}
         )
 
-    def _graph_of(self, execution_id: str) -> Graph | None:
+    def graph_of(self, execution_id: str) -> Graph | None:
         """The graph of an execution, of those that are loaded."""
         execution = self.executions.now.get(execution_id)
         return self._graphs.get((execution.job_id, execution.job_version)) if execution else None
@@ -377,7 +410,7 @@ class World:
         pairs: set[tuple[str, str]] = set()
         for id, failing in may_fail.items():
             row = self.task_executions.now.get(id)
-            graph = self._graph_of(row.job_execution_id) if row else None
+            graph = self.graph_of(row.job_execution_id) if row else None
             if row is not None and graph is not None:
                 reads = graph.reads_after(row.path, may_fail=failing)
                 pairs |= {(row.job_execution_id, path) for path in reads if path != row.path}
@@ -394,12 +427,22 @@ class World:
         for id, path in pairs:
             self._latest_of(id).miss((path,))
 
-    async def _load_tasks(self, claimed: Iterable[str]) -> None:
-        """The task definitions that a retry, a next step, a start or a claim needs."""
-        wanted = set(claimed)
-        for row in self.task_executions.now.values():
-            wanted.add(row.task_id)
-            if (graph := self._graph_of(row.job_execution_id)) is not None:
+    async def _load_outputs(self, wanted: Mapping[str, frozenset[str]]) -> None:
+        """What is to make one output, of each of these job executions, unless it is too large for that."""
+        if not wanted:
+            return
+        sizes = await self._transaction.output_sizes({(id, path) for id, paths in wanted.items() for path in paths})
+        large = {id: paths for id, paths in wanted.items() if sizes.get(id, 0) > MAX_PAYLOAD_BYTES}
+        for id, paths in large.items():
+            self._too_large.setdefault(id, set()).add(paths)
+        await self._load_latest({(id, path) for id, paths in wanted.items() if id not in large for path in paths})
+
+    async def _load_tasks(self, claimed: Iterable[str] = (), held: Iterable[str] = ()) -> None:
+        """The task definitions that a retry, a step after one of those `held`, a start or a claim needs."""
+        wanted = {*claimed, *(row.task_id for row in self.task_executions.now.values())}
+        for id in held:
+            row = self.task_executions.now.get(id)
+            if row is not None and (graph := self.graph_of(row.job_execution_id)) is not None:
                 wanted.add(_task_of(graph, graph.next_after(row.path)))
         begun = {(row.job_id, row.job_version) for row in self.executions.now.values() if row.status == "PENDING"}
         begun |= {(job.id, job.version) for job in self.jobs.values()}
@@ -407,12 +450,22 @@ class World:
             wanted.add(_task_of(self._graphs[version], self._graphs[version].first))
         await self._load_definitions(wanted - {""})
 
+    async def _load_task_ids(self, named: set[Pair]) -> None:
+        """The tasks with these keys: `named` are pairs of account id and key."""
+        if not named:
+            return
+        for account_id, key in named:
+            self._task_ids.setdefault(account_id, {})[key] = None
+        for task in await self._transaction.tasks_named(sorted(named)):
+            self._task_ids[task.account_id][task.key] = task.id
+
     async def _load_definitions(self, ids: set[str]) -> None:
-        missing = ids - self.tasks.keys()
+        missing = ids - self.tasks.keys() - self._lost
         if missing:
             for task in await self._transaction.tasks_by_id(missing):
                 self.tasks[task.id] = task
                 self.definitions[task.id] = _decode_task(task.definition)
+            self._lost |= missing - self.tasks.keys()
 
 
 def _task_of(graph: Graph, path: str | None) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from importlib.resources import files
+from itertools import product
 from typing import Final
 
 import msgspec
 
-_NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_NAME: Final = re.compile(r"^-- name: (\S+)$", re.MULTILINE)
+_CHOICE: Final = re.compile(r"{([^}]*)}")
+_CHOSEN: Final = re.compile(r"{(\d):([^}]*)}")
 _COMMENT: Final = re.compile(r"^--.*\n", re.MULTILINE)
 _PARAMETER: Final = re.compile(r"(?<!:):([a-z]\w*)")
 
@@ -29,11 +33,27 @@ def read_statements(package: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for file in files(package).joinpath("sql").iterdir():
         _, *parts = _NAME.split(file.read_text(encoding="utf-8"))
-        for name, sql in zip(parts[::2], parts[1::2], strict=True):
-            if name in found:
-                raise ValueError(f"two statements are called {name}")
-            found[name] = sql.strip()
+        for names, text in zip(parts[::2], parts[1::2], strict=True):
+            for name, sql in alternatives(names, text.strip()):
+                if name in found:
+                    raise ValueError(f"two statements are called {name}")
+                found[name] = sql
     return found
+
+
+def alternatives(name: str, sql: str) -> Iterator[tuple[str, str]]:
+    """The statements that are written as one: a name with choices in it, by whose number the SQL says what follows.
+
+    >>> dict(alternatives("first_{of|but}", "SELECT min(id) FROM a WHERE b {1:=|<>} :b"))
+    {'first_of': 'SELECT min(id) FROM a WHERE b = :b', 'first_but': 'SELECT min(id) FROM a WHERE b <> :b'}
+    """
+    choices = [range(choice.count("|") + 1) for choice in _CHOICE.findall(name)]
+    for chosen in product(*choices):
+        turn = iter(chosen)
+        yield (
+            _CHOICE.sub(lambda found: found[1].split("|")[next(turn)], name),  # noqa: B023 - done at once
+            _CHOSEN.sub(lambda found: found[2].split("|")[chosen[int(found[1]) - 1]], sql),  # noqa: B023
+        )
 
 
 def numbered(sql: str, mark: str) -> Statement:

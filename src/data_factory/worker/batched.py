@@ -292,6 +292,7 @@ class Batched:
         for run, (version, _, _), verdict in zip(runs, notes, answer.results, strict=True):
             if verdict.accepted:
                 run.notes.sent(version)
+                run.pause(is_paused=verdict.paused_at is not None)
             elif verdict.code in _UNACCEPTABLE:
                 run.notes.sent(version)
                 facts = run.facts("heartbeat.refused", code=verdict.code)

@@ -14,7 +14,8 @@ from typing import Final
 import msgspec
 
 from data_factory.worker.outcome import Failed, failed
-from data_factory.worker.portable import End, Message, Order, Performance
+from data_factory.worker.portable import PAUSED, End, Message, Order, Performance
+from data_factory.worker.spans import flush_spans
 
 _SIZE_BYTES: Final = 4
 _LARGEST_MESSAGE: Final = 64_000_000
@@ -24,8 +25,6 @@ def main() -> None:
     """Perform what standard input asks for."""
     orders, messages = _take_over_pipes()
     order = msgspec.json.decode(_read(orders), type=Order)
-    # When the worker is gone nobody would stop this process, and another worker may run the same.
-    threading.Thread(target=_end_with, args=(orders,), daemon=True).start()
     if order.memory_limit is not None:
         _limit_memory(order.memory_limit)
     lock = threading.Lock()
@@ -39,6 +38,8 @@ def main() -> None:
             _write(messages, len(encoded).to_bytes(_SIZE_BYTES) + encoded)
 
     performance = Performance(order, send)
+    # When the worker is gone nobody would stop this process, and another worker may run the same.
+    threading.Thread(target=_listen, args=(orders, performance), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: performance.stop())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end = performance.perform()
@@ -47,6 +48,7 @@ def main() -> None:
         limit = order.memory_limit // 1_000_000
         end = End(failed(f"The task needs more memory than its limit of {limit:,} MB", end.outcome.details), end.trace)
     send(end)
+    flush_spans()
     sys.stderr.flush()
     # Threads that the task has left behind do not keep the process.
     os._exit(0)
@@ -61,9 +63,10 @@ def _take_over_pipes() -> tuple[int, int]:
     return orders, messages
 
 
-def _end_with(orders: int) -> None:
-    while os.read(orders, 1):
-        pass
+def _listen(orders: int, performance: Performance) -> None:
+    """Pauses and resumes, each a byte, until the worker is gone."""
+    while told := os.read(orders, 1):
+        performance.pause(is_paused=told == PAUSED)
     os.killpg(os.getpid(), signal.SIGKILL)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import logging
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from data_factory.worker.files import Files, NoFiles
+from data_factory.worker.flag import Flag
 from data_factory.worker.payload import to_saved
 from data_factory.worker.progress import Notes, Progress
 
@@ -28,9 +30,9 @@ class TaskContext:
 
     `workdir` is a folder of its own for this run, removed with all that is in it when the run ends. `cancelled` turns
     true when the result is no longer wanted: a long task in a thread should look at it and return (an `async` one is
-    cancelled, a process is ended). `deadline` is when the execution times out; `attempt` counts from 1 and is 0 where
-    the platform does not tell. `previous` is what an earlier try had saved, to go on from there. In a unit test, make
-    one yourself:
+    cancelled, a process is ended). `traceparent` is that of the launch. `deadline` is when the execution times out;
+    `attempt` counts from 1 and is 0 where the platform does not tell. `previous` is what an earlier try had saved, to
+    go on from there. In a unit test, make one yourself:
 
     >>> TaskContext(workdir=Path("."), attempt=2).cancelled
     False
@@ -46,7 +48,9 @@ class TaskContext:
     event_correlation_id: str = ""
     previous: Mapping[str, Any] = field(default_factory=dict)
     files: Files = field(default_factory=NoFiles, repr=False, compare=False)
-    cancellation: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
+    cancellation: Flag = field(default_factory=Flag, repr=False, compare=False)
+    pausing: Flag = field(default_factory=Flag, repr=False, compare=False)
+    traceparent: str = ""
     notes: Notes = field(default_factory=Notes, repr=False, compare=False)
     secrets: set[str] = field(default_factory=set, repr=False, compare=False)
     make_workdir: Callable[[], Path] | None = field(default=None, repr=False, compare=False)
@@ -80,7 +84,43 @@ class TaskContext:
     @property
     def cancelled(self) -> bool:
         """Whether the result is no longer wanted: canceled, lease lost, out of time, or the worker has to stop."""
-        return self.cancellation.is_set()
+        return self.cancellation.look()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the job execution is paused, as far as the last heartbeat has told; false again once it is resumed.
+
+        A task need not care. A long one may save what it has and hand itself back: `raise RetryLater(0, "paused")`.
+        """
+        return self.pausing.is_set()
+
+    async def resumed(self) -> None:
+        """In an `async` task: return when the job execution is not paused, at once if it is not.
+
+        >>> asyncio.run(TaskContext().resumed())
+        """
+        changed = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        with self.pausing.heard_by(lambda: loop.call_soon_threadsafe(changed.set)):
+            while self.paused:
+                await changed.wait()
+                changed.clear()
+
+    def wait_until_resumed(self) -> bool:
+        """In a thread or a process: return when the job execution is not paused, at once if it is not.
+
+        False if the result is no longer wanted: then nothing is waited for.
+
+        >>> TaskContext().wait_until_resumed()
+        True
+        """
+        changed = threading.Event()
+        tell = changed.set
+        with self.pausing.heard_by(tell), self.cancellation.heard_by(tell):
+            while self.paused and not self.cancelled:
+                changed.wait()
+                changed.clear()
+        return not self.cancelled
 
     @property
     def logger(self) -> logging.Logger:

@@ -5,29 +5,35 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import threading
 import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from data_factory.worker.context import TaskContext, bind, bound
 from data_factory.worker.dependencies import Dependencies
 from data_factory.worker.files import Connection, Files, NoFiles, RemoteFiles
+from data_factory.worker.flag import Flag
 from data_factory.worker.handler import Handler
 from data_factory.worker.location import Location, find
 from data_factory.worker.masks import masked
 from data_factory.worker.outcome import Completed, Outcome, outcome_of
 from data_factory.worker.progress import Notes, Progress
+from data_factory.worker.spans import below, current_span
 from data_factory.worker.task import declaration_of
 from data_factory.worker.workdir import WorkDirectories
 
 T = TypeVar("T")
+
+
+PAUSED: Final = b"P"
+RESUMED: Final = b"R"
+"""What the process of a run is told after its order, a byte each."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +53,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     memory_limit: int | None = None
     log_level: int = logging.INFO
     server: Connection | None = None
+    traceparent: str = ""
+    span: str = ""
 
 
 class Note(msgspec.Struct, frozen=True, tag=True):
@@ -98,6 +106,8 @@ def order_of(location: Location, handler: Handler, payload: dict[str, Any], cont
         previous=dict(context.previous),
         memory_limit=handler.declaration.memory_limit,
         log_level=logging.getLogger().getEffectiveLevel(),
+        traceparent=context.traceparent,
+        span=current_span(),
     )
 
 
@@ -127,7 +137,8 @@ class Performance:
     def __init__(self, order: Order, send: Callable[[Message], None]) -> None:
         self._order = order
         self._send = send
-        self._stopping = threading.Event()
+        self._stopping = Flag()
+        self._pausing = Flag()
         self._notes = Notes(self._on_note)
         self._directories = WorkDirectories()
         self._runner = asyncio.Runner()
@@ -140,11 +151,18 @@ class Performance:
         if self._work is not None:
             self._runner.get_loop().call_soon_threadsafe(self._work.cancel)
 
+    def pause(self, *, is_paused: bool) -> None:
+        """Tell the task that its job execution is paused, or goes on; from another thread."""
+        if is_paused:
+            self._pausing.set()
+        else:
+            self._pausing.clear()
+
     def perform(self) -> End:
         """Run it to its end."""
         bind(self._context)
         try:
-            with _lines_to(self._send, self._order), self._runner:
+            with _lines_to(self._send, self._order), below(self._order.span), self._runner:
                 output = self._run()
         except (Exception, asyncio.CancelledError, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - it is sent
             return End(outcome_of(error, self._notes.saved), traceback.format_exc())
@@ -196,6 +214,8 @@ class Performance:
             event_correlation_id=order.event_correlation_id,
             previous=order.previous,
             cancellation=self._stopping,
+            pausing=self._pausing,
+            traceparent=order.traceparent,
             notes=self._notes,
             make_workdir=known,
             files=self._files(),

@@ -17,7 +17,7 @@ from data_factory.worker.files import RemoteFiles
 from data_factory.worker.handler import Bound, Handler
 from data_factory.worker.location import locate
 from data_factory.worker.outcome import failed
-from data_factory.worker.portable import EndedElsewhere, Message, order_of, take
+from data_factory.worker.portable import PAUSED, RESUMED, EndedElsewhere, Message, order_of, take
 
 TERMINATE_SECONDS: Final = 5.0
 """Between SIGTERM and SIGKILL."""
@@ -58,14 +58,22 @@ class Processes:
     async def _converse(self, process: Process, order: bytes, context: TaskContext) -> dict[str, Any]:
         if process.stdin is None or process.stdout is None:
             raise AssertionError("its pipes were asked for")
+        orders, messages = process.stdin, process.stdout
+
+        def tell() -> None:
+            if not orders.is_closing():
+                orders.write(PAUSED if context.paused else RESUMED)
+
         try:
-            process.stdin.write(len(order).to_bytes(_SIZE_BYTES) + order)
-            await process.stdin.drain()
-            while True:
-                size = int.from_bytes(await process.stdout.readexactly(_SIZE_BYTES))
-                output = take(_decoder.decode(await process.stdout.readexactly(size)), context)
-                if output is not None:
-                    return output
+            with context.pausing.heard_by(tell):
+                orders.write(len(order).to_bytes(_SIZE_BYTES) + order)
+                tell()  # it may have changed since the order was written
+                await orders.drain()
+                while True:
+                    size = int.from_bytes(await messages.readexactly(_SIZE_BYTES))
+                    output = take(_decoder.decode(await messages.readexactly(size)), context)
+                    if output is not None:
+                        return output
         except (asyncio.IncompleteReadError, ConnectionError):
             raise EndedElsewhere(failed(f"The task's process {_how_it_ended(await process.wait())}")) from None
 

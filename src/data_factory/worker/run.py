@@ -13,6 +13,7 @@ from data_factory.model.resources import TaskExecution
 from data_factory.worker.context import TaskContext, bind
 from data_factory.worker.endings import Ending
 from data_factory.worker.files import Files, NoFiles
+from data_factory.worker.flag import Flag
 from data_factory.worker.handler import Bound, Handler
 from data_factory.worker.masks import secrets_in
 from data_factory.worker.outcome import Completed, HandedBack, Outcome, failed, outcome_of
@@ -48,6 +49,9 @@ class Run:
         self.recalled = False
         self.replaced = False
         self.setbacks = 0
+        self.pausing = Flag()
+        if execution.paused_at is not None:
+            self.pausing.set()
         self._open_files = open_files
         self._expired = ""
         self._context: TaskContext | None = None
@@ -73,8 +77,14 @@ class Run:
         self.dropped = True
         self._stop()
 
+    def pause(self, *, is_paused: bool) -> None:
+        """Whether the job execution is paused: the task may look."""
+        if is_paused != self.pausing.is_set():
+            (self.pausing.set if is_paused else self.pausing.clear)()
+
     def recall(self) -> None:
-        """The worker has to stop: tell the task to stop, and hand the execution back unless it ends in time."""
+        """The worker has to stop: tell the task to stop, and hand the execution back, unless it comes to its end
+        without having noticed."""
         self.recalled = True
         self._stop()
 
@@ -106,10 +116,18 @@ class Run:
             outcome = outcome_of(error, self.notes.saved)
             if not isinstance(error, InputInvalid | OutputInvalid | Ending):
                 self.error = error
+        if self.recalled and self._was_told and isinstance(outcome, Completed):
+            return HandedBack()  # a part of the whole, perhaps
         if self._expired:
             self.error = None
             return failed(self._expired, self.notes.saved)
         return outcome
+
+    @property
+    def _was_told(self) -> bool:
+        """Whether the task knows that it has to stop."""
+        has_looked = self._context is not None and self._context.cancellation.seen
+        return has_looked or (self._work is not None and self._work.cancelling() > 0)
 
     async def _call(self, place: Place, bound: Bound, context: TaskContext) -> dict[str, Any]:
         bind(context)
@@ -130,7 +148,7 @@ class Run:
     def _make_context(self, make_workdir: Callable[[], Path], previous: Mapping[str, Any]) -> TaskContext:
         execution = self.execution
         correlation = execution.input.get(CORRELATION)
-        stopping = threading.Event()
+        stopping = Flag()
         context = TaskContext(
             id=execution.id,
             task_id=execution.task_id,
@@ -144,6 +162,8 @@ class Run:
             make_workdir=make_workdir,
             secrets=set(secrets_in(execution.input)),
             cancellation=stopping,
+            pausing=self.pausing,
+            traceparent=execution.traceparent or "",
             files=NoFiles() if self._open_files is None else self._open_files(lambda: context.workdir, stopping),
         )
         return context

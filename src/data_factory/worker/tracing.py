@@ -11,6 +11,7 @@ from data_factory.worker.context import TaskContext
 from data_factory.worker.endings import Ending, RetryLater
 from data_factory.worker.outcome import Failed
 from data_factory.worker.portable import EndedElsewhere
+from data_factory.worker.spans import span_of
 from data_factory.worker.task import Middleware
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def tracing() -> tuple[Middleware, ...]:
             return await proceed()
         with tracer.start_as_current_span(
             f"run {ctx.task_key}",
-            context=opentelemetry.trace.set_span_in_context(_of_the_job(ctx.job_execution_id)),
+            context=opentelemetry.trace.set_span_in_context(_parent_of(ctx)),
             kind=opentelemetry.trace.SpanKind.CONSUMER,
             attributes=_attributes(ctx),
             record_exception=False,
@@ -47,6 +48,11 @@ def tracing() -> tuple[Middleware, ...]:
             return output
 
     return (traced,)
+
+
+def _parent_of(ctx: TaskContext) -> Span:
+    """The span from which the job was launched, if that was said, so that all of it is one trace."""
+    return span_of(ctx.traceparent) or _of_the_job(ctx.job_execution_id)
 
 
 def _of_the_job(job_execution_id: str) -> Span:

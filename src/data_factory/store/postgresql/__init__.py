@@ -34,7 +34,8 @@ Tell = Callable[[T], Sequence[str]]
 log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 4
-"""How often work is tried that another transaction, or a cut connection, got in the way of."""
+"""How often work is tried that another transaction got in the way of, and how often when a connection was cut: after a
+cut the next connection may be cut as well, which says nothing of the work."""
 
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -127,15 +128,19 @@ class PostgresqlStore:
 
     async def _write(self, work: Callable[[Transaction], Awaitable[T]], tell: Tell[T] | None, deadline: float) -> T:
         with in_our_words():
-            for left in reversed(range(ATTEMPTS)):
+            cuts = conflicts = 0
+            while True:
                 try:
                     return await self._write_once(work, tell, deadline)
                 except Exception as error:
-                    if not left or not may_pass(error) or _now() >= deadline:
+                    lost = is_lost(error)
+                    cuts, conflicts = cuts + lost, conflicts + (not lost)
+                    if max(cuts, conflicts) == ATTEMPTS or not may_pass(error):
                         raise
+                    if _now() >= deadline:  # whoever got in its way may be gone at the next try
+                        raise StoreUnavailable from error
                     log.info("a transaction is tried again: %s", error)
                 await asyncio.sleep(random.uniform(0, 0.02))
-        raise AssertionError("the last attempt returns or raises")
 
     async def _write_once(
         self, work: Callable[[Transaction], Awaitable[T]], tell: Tell[T] | None, deadline: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from graphlib import TopologicalSorter
@@ -30,6 +31,8 @@ _KINDS: Final[dict[str, Kind]] = {
     "double precision": "real",
     "bytea": "bytes",
 }
+_MOMENTS_S: Final = (0.05, 0.1, 0.2, 0.4)
+
 _SESSION: Final = {
     "application_name": "data-factory store copy",
     "statement_timeout": "0",
@@ -178,11 +181,14 @@ async def _connected(url: str) -> AsyncIterator[Connection]:
 
 
 async def _be_alone(connection: Connection, url: str) -> None:
-    """No server is at work on the database, and none can begin before the connection is closed."""
-    if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", AT_WORK):
-        raise CopyRefused(
-            f"Servers are at work on the database {shown(url)}, or another copy is being made. Stop them."
-        )
+    """No server is at work on the database, and none can begin before the connection is closed. PostgreSQL may take a
+    moment to see that one has stopped."""
+    for seconds in (*_MOMENTS_S, None):
+        if await connection.fetchval("SELECT pg_try_advisory_lock($1)", AT_WORK):
+            return
+        if seconds is not None:
+            await asyncio.sleep(seconds)
+    raise CopyRefused(f"Servers are at work on the database {shown(url)}, or another copy is being made. Stop them.")
 
 
 async def _refuse_data(connection: Connection, tables: PostgresqlTables, url: str) -> None:

@@ -37,6 +37,16 @@ SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('sync
 """
 """What was kept survives a power cut, whatever the server is set to; a stricter setting stays."""
 
+_LONGEST_TRANSACTION: Final = 3
+"""In patiences: its statements have one, and its COMMIT another."""
+
+_END_WITHIN: Final = """
+SELECT set_config('transaction_timeout', $1, false) WHERE current_setting('server_version_num')::int >= 170000
+"""
+"""A session whose client fell silent in the middle of a message counts neither as idle nor as running a statement, so
+no other timeout ends it while its connection seems alive; it would keep its locks from everybody. PostgreSQL has this
+one from version 17 on. Before that the keep-alive does it, unless something in between answers for the client."""
+
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -68,6 +78,7 @@ async def connect(url: str, patience: float = PATIENCE_S) -> Connection:
         async with asyncio.timeout(patience):
             await arrive(connection, shown(url))
             await connection.execute(BE_DURABLE)
+            await connection.execute(_END_WITHIN, str(_LONGEST_TRANSACTION * round(patience * 1000)))
     except BaseException:
         connection.terminate()
         raise

@@ -21,6 +21,12 @@ _PRAGMAS: Final = (
 )
 
 
+# The driver looks for an adapter of whatever is no number and no text, NULL too, and asks three objects for one before
+# it takes it as it is. So it is given one: half of the parameters are NULL, and to bind them was half of an INSERT.
+_AS_IT_IS: Final[dict[None, None]] = {}
+sqlite3.register_adapter(type(None), _AS_IT_IS.get)
+
+
 def connect(path: Path, patience: float = PATIENCE_S) -> sqlite3.Connection:
     """A connection for the writer, with the schema up to date. While another program has the file locked, it waits for
     half of our `patience`, in seconds: there may be somebody who waits for the one who waits.

@@ -1,5 +1,5 @@
 -- name: insert_account
-INSERT INTO accounts (id, title, created_at) VALUES (:id, :title, :created_at);
+INSERT INTO accounts (id, title, created_at, disabled_at) VALUES (:id, :title, :created_at, :disabled_at);
 
 -- name: first_account
 SELECT * FROM accounts ORDER BY created_at, id LIMIT 1;
@@ -9,8 +9,8 @@ SELECT * FROM accounts ORDER BY created_at, id LIMIT 1;
 LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE;
 
 -- name: insert_api_key
-INSERT INTO api_keys (id, account_id, title, prefix, hash, created_at, revoked_at)
-VALUES (:id, :account_id, :title, :prefix, :hash, :created_at, :revoked_at);
+INSERT INTO api_keys (id, account_id, title, prefix, hash, created_at, revoked_at, role, expires_at, used_at, rate_limit)
+VALUES (:id, :account_id, :title, :prefix, :hash, :created_at, :revoked_at, :role, :expires_at, :used_at, :rate_limit);
 
 -- name: revoke_api_key
 UPDATE api_keys SET revoked_at = :now WHERE id = :id AND account_id = :account_id AND revoked_at IS NULL;
@@ -32,12 +32,13 @@ WHERE account_id = ANY (ARRAY[:account_id::text]) AND revoked_at IS NULL
 ORDER BY account_id DESC, seq DESC LIMIT :limit OFFSET :offset;
 
 -- name: insert_pipeline
-INSERT INTO pipelines (id, account_id, title, slots, is_default, created_at, updated_at)
-VALUES (:id, :account_id, :title, :slots, :is_default, :created_at, :updated_at);
+INSERT INTO pipelines (id, account_id, title, slots, is_default, created_at, updated_at, has_webhooks)
+VALUES (:id, :account_id, :title, :slots, :is_default, :created_at, :updated_at, :has_webhooks);
 
 -- name: update_pipelines
-UPDATE pipelines AS p SET title = n.title, slots = n.slots, updated_at = n.updated_at
-FROM unnest(:id::text[], :title::text[], :slots::integer[], :updated_at::bigint[]) AS n (id, title, slots, updated_at)
+UPDATE pipelines AS p SET title = n.title, slots = n.slots, updated_at = n.updated_at, pause = n.pause
+FROM unnest(:id::text[], :title::text[], :slots::integer[], :updated_at::bigint[], :pause::text[])
+    AS n (id, title, slots, updated_at, pause)
 WHERE p.id = n.id;
 
 -- name: pipelines_by_id
@@ -88,6 +89,10 @@ ORDER BY id FOR KEY SHARE;
 -- It may be deleted: nobody publishes a job that names it meanwhile.
 SELECT id FROM tasks WHERE id = :task_id FOR UPDATE;
 
+-- name: tasks_named
+SELECT t.* FROM unnest(:account_ids::text[], :keys::text[]) AS p (account_id, key)
+JOIN tasks AS t ON t.account_id = p.account_id AND t.key = p.key AND t.deleted_at IS NULL;
+
 -- name: tasks_of_account
 SELECT * FROM tasks
 WHERE account_id = ANY (ARRAY[:account_id::text]) AND deleted_at IS NULL
@@ -97,16 +102,17 @@ ORDER BY account_id DESC, seq DESC LIMIT :limit OFFSET :offset;
 
 -- name: insert_job
 INSERT INTO jobs (
-    id, account_id, key, title, status, pipeline_id, version, created_at, updated_at, periodicity, is_paused, due_at
+    id, account_id, key, title, status, pipeline_id, version, created_at, updated_at, periodicity, is_paused, due_at,
+    project_id
 ) VALUES (
     :id, :account_id, :key, :title, :status, :pipeline_id, :version, :created_at, :updated_at, :periodicity, :is_paused,
-    :due_at
+    :due_at, :project_id
 );
 
 -- name: update_job
 -- What is due and not launched yet stays due under the same rules. Whether they are paused is not for who publishes.
 UPDATE jobs SET key = :key, title = :title, status = :status, pipeline_id = :pipeline_id, version = :version,
-    updated_at = :updated_at, periodicity = :periodicity,
+    updated_at = :updated_at, periodicity = :periodicity, project_id = :project_id,
     due_at = CASE WHEN is_paused = 1 THEN NULL
         WHEN periodicity = :periodicity AND due_at IS NOT NULL AND :due_at::bigint IS NOT NULL THEN due_at
         ELSE :due_at::bigint END
@@ -129,7 +135,8 @@ SELECT * FROM jobs WHERE id = ANY (:ids::text[]);
 SELECT * FROM jobs WHERE id = :id FOR NO KEY UPDATE;
 
 -- name: schedule_job
-UPDATE jobs SET is_paused = :is_paused, due_at = :due_at WHERE id = :id;
+UPDATE jobs SET periodicity = :periodicity, is_paused = :is_paused, due_at = :due_at, updated_at = :updated_at
+WHERE id = :id;
 
 -- name: due_jobs
 SELECT * FROM jobs WHERE due_at <= :now ORDER BY due_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED;
@@ -144,6 +151,10 @@ WHERE j.id = u.id;
 
 -- name: job_by_key
 SELECT * FROM jobs WHERE account_id = :account_id AND key = :key;
+
+-- name: jobs_named
+SELECT j.* FROM unnest(:account_ids::text[], :keys::text[]) AS p (account_id, key)
+JOIN jobs AS j ON j.account_id = p.account_id AND j.key = p.key;
 
 -- name: jobs_using_task
 SELECT j.* FROM job_tasks AS u JOIN jobs AS j ON j.id = u.job_id WHERE u.task_id = :task_id ORDER BY j.seq LIMIT 10;
@@ -172,10 +183,11 @@ SELECT * FROM unnest(
 
 -- name: forget_idempotency_keys
 -- One process at a time is enough, so rows that another is forgetting are left to it.
-DELETE FROM idempotency_keys WHERE (account_id, key) IN (
+WITH old AS MATERIALIZED (
     SELECT account_id, key FROM idempotency_keys
     WHERE created_at < :before ORDER BY created_at LIMIT 100 FOR UPDATE SKIP LOCKED
-);
+)
+DELETE FROM idempotency_keys AS k USING old WHERE k.account_id = old.account_id AND k.key = old.key;
 
 -- name: idempotency_keys
 SELECT i.* FROM unnest(:account_ids::text[], :keys::text[]) AS p (account_id, key)

@@ -37,6 +37,14 @@ SELECT * FROM files AS f
 WHERE f.id = ANY (:ids::text[]) AND f.account_id = :account_id AND f.status = 'KEPT'
 ORDER BY f.id FOR UPDATE;
 
+-- name: readable_file
+-- One's own, or one that a job execution lets one read: it may have been deleted, and some of it is still to be erased.
+SELECT f.* FROM files AS f
+WHERE f.id = :id AND f.status = 'KEPT' AND (f.account_id = :account_id OR EXISTS (
+    SELECT 1 FROM file_readers AS r JOIN job_executions AS e ON e.id = r.job_execution_id
+    WHERE r.file_id = f.id AND r.account_id = :account_id
+));
+
 -- name: files_of_account
 SELECT * FROM files
 WHERE account_id = ANY (ARRAY[:account_id::text]) AND status = 'KEPT'
@@ -57,6 +65,14 @@ UPDATE files SET due_at = NULL, updated_at = :now
 WHERE id = ANY (:ids::text[]) AND account_id = :account_id AND status = 'KEPT'
     AND due_at IS NOT NULL;
 
+-- name: let_read
+INSERT INTO file_readers (file_id, account_id, job_execution_id)
+SELECT f.id, n.account_id, n.job_execution_id
+FROM unnest(:file_id::text[], :account_id::text[], :job_execution_id::text[], :owner_id::text[])
+    AS n (file_id, account_id, job_execution_id, owner_id)
+JOIN files AS f ON f.id = n.file_id AND f.account_id = n.owner_id AND f.status = 'KEPT'
+ON CONFLICT DO NOTHING;
+
 -- name: jobs_using_file
 SELECT j.* FROM job_files AS u JOIN jobs AS j ON j.id = u.job_id WHERE u.file_id = :file_id ORDER BY j.seq LIMIT 10;
 
@@ -67,10 +83,21 @@ UPDATE files SET due_at = :due_at WHERE status = 'ARRIVING';
 UPDATE files SET due_at = :due_at WHERE id = ANY (:ids::text[]) AND status = 'ARRIVING';
 
 -- name: next_due_file
-SELECT min(due_at) FROM files WHERE due_at IS NOT NULL;
+SELECT f.due_at FROM files AS f
+WHERE f.due_at IS NOT NULL AND (f.status <> 'KEPT' OR NOT EXISTS (
+    SELECT 1 FROM file_readers AS r JOIN job_executions AS e ON e.id = r.job_execution_id
+    WHERE r.file_id = f.id AND e.ended_at IS NULL
+))
+ORDER BY f.due_at LIMIT 1;
 
 -- name: due_files
-SELECT * FROM files WHERE due_at <= :now ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED;
+-- Not what another account's job execution still has to read.
+SELECT f.* FROM files AS f
+WHERE f.due_at <= :now AND (f.status <> 'KEPT' OR NOT EXISTS (
+    SELECT 1 FROM file_readers AS r JOIN job_executions AS e ON e.id = r.job_execution_id
+    WHERE r.file_id = f.id AND e.ended_at IS NULL
+))
+ORDER BY f.due_at LIMIT :limit FOR UPDATE OF f SKIP LOCKED;
 
 -- name: leave_files
 UPDATE files SET status = 'LEAVING', due_at = :now WHERE id = ANY (:ids::text[]);

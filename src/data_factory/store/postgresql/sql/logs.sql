@@ -14,10 +14,12 @@ SELECT * FROM unnest(:job_execution_id::text[], :logs::bigint[], :bytes::bigint[
 ON CONFLICT (job_execution_id) DO UPDATE SET logs = t.logs + excluded.logs, bytes = t.bytes + excluded.bytes;
 
 -- name: log_tallies
-SELECT e.id AS job_execution_id, e.account_id, e.job_id, e.job_version, coalesce(t.logs, 0) AS logs,
+-- They stay until the logs are written: what is logged of one that is gone would be there for ever.
+SELECT e.id AS job_execution_id, e.account_id, e.job_id, e.job_version, e.job_account_id, coalesce(t.logs, 0) AS logs,
     coalesce(t.bytes, 0) AS bytes
 FROM job_executions AS e LEFT JOIN log_tallies AS t ON t.job_execution_id = e.id
-WHERE e.id = ANY (:job_execution_ids::text[]);
+WHERE e.id = ANY (:job_execution_ids::text[])
+ORDER BY e.id FOR KEY SHARE OF e;
 
 -- name: logs_of_job
 SELECT * FROM logs

@@ -2,13 +2,14 @@
 INSERT INTO task_executions (
     id, account_id, job_execution_id, task_id, type, path, attempt, status, worker_id, claim_id, lease, lease_ms,
     lease_expires_at, created_at, updated_at, available_at, poll_timeout_at, started_at, timeout_at, ended_at,
-    timer_at, failure, warning, progress, input, output
+    timer_at, failure, warning, progress, input, output, paused_at, traceparent
 ) SELECT * FROM unnest(
     :id::text[], :account_id::text[], :job_execution_id::text[], :task_id::text[], :type::text[], :path::text[],
     :attempt::integer[], :status::text[], :worker_id::text[], :claim_id::text[], :lease::text[], :lease_ms::bigint[],
     :lease_expires_at::bigint[], :created_at::bigint[], :updated_at::bigint[], :available_at::bigint[],
     :poll_timeout_at::bigint[], :started_at::bigint[], :timeout_at::bigint[], :ended_at::bigint[],
-    :timer_at::bigint[], :failure::text[], :warning::text[], :progress::text[], :input::text[], :output::text[]
+    :timer_at::bigint[], :failure::text[], :warning::text[], :progress::text[], :input::text[], :output::text[],
+    :paused_at::bigint[], :traceparent::text[]
 );
 
 -- name: update_task_executions
@@ -16,15 +17,17 @@ UPDATE task_executions AS t SET
     status = n.status, worker_id = n.worker_id, claim_id = n.claim_id, lease = n.lease, lease_ms = n.lease_ms,
     lease_expires_at = n.lease_expires_at, updated_at = n.updated_at, available_at = n.available_at,
     poll_timeout_at = n.poll_timeout_at, started_at = n.started_at, timeout_at = n.timeout_at, ended_at = n.ended_at,
-    timer_at = n.timer_at, failure = n.failure, warning = n.warning, progress = n.progress, output = n.output
+    timer_at = n.timer_at, failure = n.failure, warning = n.warning, progress = n.progress, output = n.output,
+    paused_at = n.paused_at
 FROM unnest(
     :id::text[], :expected_status::text[], :expected_lease::text[], :status::text[], :worker_id::text[],
     :claim_id::text[], :lease::text[], :lease_ms::bigint[], :lease_expires_at::bigint[], :updated_at::bigint[],
     :available_at::bigint[], :poll_timeout_at::bigint[], :started_at::bigint[], :timeout_at::bigint[],
-    :ended_at::bigint[], :timer_at::bigint[], :failure::text[], :warning::text[], :progress::text[], :output::text[]
+    :ended_at::bigint[], :timer_at::bigint[], :failure::text[], :warning::text[], :progress::text[], :output::text[],
+    :paused_at::bigint[]
 ) AS n (
     id, expected_status, expected_lease, status, worker_id, claim_id, lease, lease_ms, lease_expires_at, updated_at,
-    available_at, poll_timeout_at, started_at, timeout_at, ended_at, timer_at, failure, warning, progress, output
+    available_at, poll_timeout_at, started_at, timeout_at, ended_at, timer_at, failure, warning, progress, output, paused_at
 )
 WHERE t.id = n.id AND t.status = n.expected_status AND t.lease IS NOT DISTINCT FROM n.expected_lease;
 
@@ -53,6 +56,16 @@ SELECT t.* FROM unnest(:job_execution_ids::text[], :paths::text[]) AS p (job_exe
     ORDER BY last.attempt DESC LIMIT 1
 ) AS t;
 
+-- name: output_sizes
+-- How large the outputs of these are together, by job execution, in bytes.
+SELECT p.job_execution_id, sum(octet_length(t.output))::bigint
+FROM unnest(:job_execution_ids::text[], :paths::text[]) AS p (job_execution_id, path), LATERAL (
+    SELECT output FROM task_executions AS last
+    WHERE last.job_execution_id = p.job_execution_id AND last.path = p.path
+    ORDER BY last.attempt DESC LIMIT 1
+) AS t
+GROUP BY p.job_execution_id;
+
 -- name: claimable_task_executions
 -- `= ANY (ARRAY[…])`, here and wherever the first of many are wanted: of a plain `=` the planner knows that it leaves one
 -- value, and takes the order of the whole table for that of the queue. Then it may go through all that has ended.
@@ -61,7 +74,7 @@ SELECT t.* FROM unnest(:job_execution_ids::text[], :paths::text[]) AS p (job_exe
 SELECT t.id, w.queue_id, octet_length(t.input) AS size
 FROM unnest(:task_ids::text[], :counts::bigint[]) AS w (queue_id, wanted), LATERAL (
     SELECT r.id, r.seq, r.input FROM task_executions AS r
-    WHERE r.task_id = ANY (ARRAY[w.queue_id]) AND r.status = 'SCHEDULED' AND r.available_at IS NULL
+    WHERE r.task_id = ANY (ARRAY[w.queue_id]) AND r.status = 'SCHEDULED' AND r.available_at IS NULL AND r.paused_at IS NULL
     ORDER BY r.task_id, r.seq LIMIT w.wanted
     FOR NO KEY UPDATE SKIP LOCKED
 ) AS t
@@ -69,7 +82,7 @@ ORDER BY t.seq;
 
 -- name: claimable_tasks
 SELECT w.id FROM unnest(:task_ids::text[]) AS w (id) WHERE EXISTS (
-    SELECT FROM task_executions AS r WHERE r.task_id = w.id AND r.status = 'SCHEDULED' AND r.available_at IS NULL
+    SELECT FROM task_executions AS r WHERE r.task_id = w.id AND r.status = 'SCHEDULED' AND r.available_at IS NULL AND r.paused_at IS NULL
 );
 
 -- name: hold_tasks
@@ -119,7 +132,9 @@ WITH ending AS MATERIALIZED (
 SELECT count(*) FROM ending;
 
 -- name: task_execution
-SELECT * FROM task_executions WHERE id = :id AND account_id = :account_id;
+-- What is being erased is not there any more.
+SELECT * FROM task_executions AS t WHERE t.id = :id AND t.account_id = :account_id
+    AND NOT EXISTS (SELECT 1 FROM erasures AS e WHERE e.id = t.job_execution_id);
 
 -- name: task_executions_of_job
 -- Sorts the numbers of all that the job has, but reads only the rows that it gives.

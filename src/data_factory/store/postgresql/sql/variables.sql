@@ -31,9 +31,9 @@ ORDER BY seq DESC LIMIT :limit OFFSET :offset;
 INSERT INTO former_secrets (account_id, key, value, ended_at) VALUES (:account_id, :key, :value, :now);
 
 -- name: forget_former_secrets
-DELETE FROM former_secrets WHERE seq IN (
+DELETE FROM former_secrets WHERE seq = ANY (ARRAY(
     SELECT seq FROM former_secrets WHERE ended_at < :before ORDER BY ended_at LIMIT 100
-);
+));
 
 -- name: secrets_by_key
 -- As they are, and as they once were.

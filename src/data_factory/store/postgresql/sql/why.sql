@@ -1,17 +1,26 @@
 -- name: pending_before
 SELECT id FROM job_executions
-WHERE pipeline_id = ANY (ARRAY[:pipeline_id::text]) AND status = 'PENDING'
-    AND seq < (SELECT seq FROM job_executions WHERE id = :job_execution_id)
-ORDER BY pipeline_id, seq LIMIT :limit;
+WHERE pipeline_id = ANY (ARRAY[:pipeline_id::text]) AND status = 'PENDING' AND pause IS NULL AND deadline_at IS NULL
+    AND seq - priority * 1099511627776 < (
+        SELECT seq - priority * 1099511627776 FROM job_executions WHERE id = :job_execution_id
+    )
+ORDER BY pipeline_id, seq - priority * 1099511627776 LIMIT :limit;
 
 -- name: in_slots
-SELECT id, title, started_at FROM job_executions WHERE pipeline_id = :pipeline_id AND status = 'RUNNING' LIMIT :limit;
+SELECT id, title, started_at FROM job_executions WHERE pipeline_id = :pipeline_id AND status = 'RUNNING' AND parent IS NULL
+LIMIT :limit;
 
 -- name: standing_of_job
+-- Control flow comes first: a JOIN says more of a wide fork than any of its branches.
 SELECT id, task_id, type, path, attempt, status, worker_id, updated_at, available_at, started_at, lease_expires_at, timeout_at,
     progress
 FROM task_executions
-WHERE job_execution_id = :job_execution_id AND status IN ('SCHEDULED', 'IN_PROGRESS') LIMIT :limit;
+WHERE job_execution_id = :job_execution_id AND status IN ('SCHEDULED', 'IN_PROGRESS')
+ORDER BY task_id <> '', seq LIMIT :limit;
+
+-- name: standing_count_of_job
+SELECT count(*) FROM task_executions
+WHERE job_execution_id = :job_execution_id AND status IN ('SCHEDULED', 'IN_PROGRESS');
 
 -- name: task_polls
 SELECT * FROM task_polls WHERE task_id = ANY (:task_ids::text[]);

@@ -1,12 +1,12 @@
 -- name: insert_account
-INSERT INTO accounts (id, title, created_at) VALUES (:id, :title, :created_at);
+INSERT INTO accounts (id, title, created_at, disabled_at) VALUES (:id, :title, :created_at, :disabled_at);
 
 -- name: first_account
 SELECT * FROM accounts ORDER BY created_at, id LIMIT 1;
 
 -- name: insert_api_key
-INSERT INTO api_keys (id, account_id, title, prefix, hash, created_at, revoked_at)
-VALUES (:id, :account_id, :title, :prefix, :hash, :created_at, :revoked_at);
+INSERT INTO api_keys (id, account_id, title, prefix, hash, created_at, revoked_at, role, expires_at, used_at, rate_limit)
+VALUES (:id, :account_id, :title, :prefix, :hash, :created_at, :revoked_at, :role, :expires_at, :used_at, :rate_limit);
 
 -- name: revoke_api_key
 UPDATE api_keys SET revoked_at = :now WHERE id = :id AND account_id = :account_id AND revoked_at IS NULL;
@@ -28,11 +28,11 @@ WHERE account_id = :account_id AND revoked_at IS NULL
 ORDER BY seq DESC LIMIT :limit OFFSET :offset;
 
 -- name: insert_pipeline
-INSERT INTO pipelines (id, account_id, title, slots, is_default, created_at, updated_at)
-VALUES (:id, :account_id, :title, :slots, :is_default, :created_at, :updated_at);
+INSERT INTO pipelines (id, account_id, title, slots, is_default, created_at, updated_at, has_webhooks)
+VALUES (:id, :account_id, :title, :slots, :is_default, :created_at, :updated_at, :has_webhooks);
 
 -- name: update_pipelines
-UPDATE pipelines SET title = :title, slots = :slots, updated_at = :updated_at WHERE id = :id;
+UPDATE pipelines SET title = :title, slots = :slots, updated_at = :updated_at, pause = :pause WHERE id = :id;
 
 -- name: count_job_executions
 UPDATE pipelines SET running = running + :running, pending = pending + :pending WHERE id = :pipeline_id;
@@ -77,6 +77,11 @@ SELECT * FROM tasks WHERE id IN (SELECT value FROM json_each(:ids));
 SELECT * FROM tasks
 WHERE account_id = :account_id AND key IN (SELECT value FROM json_each(:keys)) AND deleted_at IS NULL;
 
+-- name: tasks_named
+-- `pairs` is [[account_id, key], …].
+SELECT t.* FROM json_each(:pairs) AS p
+JOIN tasks AS t ON t.account_id = p.value ->> 0 AND t.key = p.value ->> 1 AND t.deleted_at IS NULL;
+
 -- name: tasks_of_account
 SELECT * FROM tasks
 WHERE account_id = :account_id AND deleted_at IS NULL
@@ -86,16 +91,17 @@ ORDER BY seq DESC LIMIT :limit OFFSET :offset;
 
 -- name: insert_job
 INSERT INTO jobs (
-    id, account_id, key, title, status, pipeline_id, version, created_at, updated_at, periodicity, is_paused, due_at
+    id, account_id, key, title, status, pipeline_id, version, created_at, updated_at, periodicity, is_paused, due_at,
+    project_id
 ) VALUES (
     :id, :account_id, :key, :title, :status, :pipeline_id, :version, :created_at, :updated_at, :periodicity, :is_paused,
-    :due_at
+    :due_at, :project_id
 );
 
 -- name: update_job
 -- What is due and not launched yet stays due under the same rules. Whether they are paused is not for who publishes.
 UPDATE jobs SET key = :key, title = :title, status = :status, pipeline_id = :pipeline_id, version = :version,
-    updated_at = :updated_at, periodicity = :periodicity,
+    updated_at = :updated_at, periodicity = :periodicity, project_id = :project_id,
     due_at = CASE WHEN is_paused = 1 THEN NULL
         WHEN periodicity = :periodicity AND due_at IS NOT NULL AND :due_at IS NOT NULL THEN due_at
         ELSE :due_at END
@@ -118,7 +124,8 @@ SELECT * FROM jobs WHERE id IN (SELECT value FROM json_each(:ids));
 SELECT * FROM jobs WHERE id = :id;
 
 -- name: schedule_job
-UPDATE jobs SET is_paused = :is_paused, due_at = :due_at WHERE id = :id;
+UPDATE jobs SET periodicity = :periodicity, is_paused = :is_paused, due_at = :due_at, updated_at = :updated_at
+WHERE id = :id;
 
 -- name: due_jobs
 SELECT * FROM jobs WHERE due_at <= :now ORDER BY due_at LIMIT :limit;
@@ -131,6 +138,11 @@ UPDATE jobs SET due_at = :due_at WHERE id = :id;
 
 -- name: job_by_key
 SELECT * FROM jobs WHERE account_id = :account_id AND key = :key;
+
+-- name: jobs_named
+-- `pairs` is [[account_id, key], …].
+SELECT j.* FROM json_each(:pairs) AS p
+JOIN jobs AS j ON j.account_id = p.value ->> 0 AND j.key = p.value ->> 1;
 
 -- name: jobs_using_task
 SELECT j.* FROM job_tasks AS u JOIN jobs AS j ON j.id = u.job_id WHERE u.task_id = :task_id ORDER BY j.seq LIMIT 10;

@@ -12,7 +12,7 @@ INSERT INTO log_tallies (job_execution_id, logs, bytes) VALUES (:job_execution_i
 ON CONFLICT (job_execution_id) DO UPDATE SET logs = logs + excluded.logs, bytes = bytes + excluded.bytes;
 
 -- name: log_tallies
-SELECT e.id AS job_execution_id, e.account_id, e.job_id, e.job_version, coalesce(t.logs, 0) AS logs,
+SELECT e.id AS job_execution_id, e.account_id, e.job_id, e.job_version, e.job_account_id, coalesce(t.logs, 0) AS logs,
     coalesce(t.bytes, 0) AS bytes
 FROM json_each(:job_execution_ids) AS w JOIN job_executions AS e ON e.id = w.value
 LEFT JOIN log_tallies AS t ON t.job_execution_id = e.id;

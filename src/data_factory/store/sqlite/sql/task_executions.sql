@@ -2,11 +2,11 @@
 INSERT INTO task_executions (
     id, account_id, job_execution_id, task_id, type, path, attempt, status, worker_id, claim_id, lease, lease_ms,
     lease_expires_at, created_at, updated_at, available_at, poll_timeout_at, started_at, timeout_at, ended_at,
-    timer_at, failure, warning, progress, input, output
+    timer_at, failure, warning, progress, input, output, paused_at, traceparent
 ) VALUES (
     :id, :account_id, :job_execution_id, :task_id, :type, :path, :attempt, :status, :worker_id, :claim_id, :lease,
     :lease_ms, :lease_expires_at, :created_at, :updated_at, :available_at, :poll_timeout_at, :started_at, :timeout_at, :ended_at,
-    :timer_at, :failure, :warning, :progress, :input, :output
+    :timer_at, :failure, :warning, :progress, :input, :output, :paused_at, :traceparent
 );
 
 -- name: update_task_executions
@@ -14,7 +14,7 @@ UPDATE task_executions SET
     status = :status, worker_id = :worker_id, claim_id = :claim_id, lease = :lease, lease_ms = :lease_ms,
     lease_expires_at = :lease_expires_at, updated_at = :updated_at, available_at = :available_at,
     poll_timeout_at = :poll_timeout_at, started_at = :started_at, timeout_at = :timeout_at, ended_at = :ended_at,
-    timer_at = :timer_at, failure = :failure, warning = :warning, progress = :progress, output = :output
+    timer_at = :timer_at, failure = :failure, warning = :warning, progress = :progress, output = :output, paused_at = :paused_at
 WHERE id = :id AND status = :expected_status AND lease IS :expected_lease;
 
 -- name: update_task_execution_inputs
@@ -42,18 +42,28 @@ WHERE t.seq = (
     ORDER BY last.attempt DESC LIMIT 1
 );
 
+-- name: output_sizes
+-- How large the outputs of these are together, by job execution, in characters.
+SELECT t.job_execution_id, sum(length(t.output)) FROM json_each(:pairs) AS p, task_executions AS t
+WHERE t.seq = (
+    SELECT last.seq FROM task_executions AS last
+    WHERE last.job_execution_id = p.value ->> 0 AND last.path = p.value ->> 1
+    ORDER BY last.attempt DESC LIMIT 1
+)
+GROUP BY t.job_execution_id;
+
 -- name: claimable_task_executions
 -- The oldest ones that wait for a worker: `wanted` is [[task_id, how many], …]. Each step takes the next of its task
 -- from the index, so what is read is what is wanted, however many wait.
 WITH RECURSIVE oldest (queue_id, wanted, seq) AS (
     SELECT w.value ->> 0, w.value ->> 1, (
-        SELECT min(r.seq) FROM task_executions AS r WHERE r.task_id = w.value ->> 0 AND r.status = 'SCHEDULED' AND r.available_at IS NULL
+        SELECT min(r.seq) FROM task_executions AS r WHERE r.task_id = w.value ->> 0 AND r.status = 'SCHEDULED' AND r.available_at IS NULL AND r.paused_at IS NULL
     )
     FROM json_each(:wanted) AS w
     UNION ALL
     SELECT oldest.queue_id, oldest.wanted - 1, (
         SELECT min(r.seq) FROM task_executions AS r
-        WHERE r.task_id = oldest.queue_id AND r.status = 'SCHEDULED' AND r.available_at IS NULL AND r.seq > oldest.seq
+        WHERE r.task_id = oldest.queue_id AND r.status = 'SCHEDULED' AND r.available_at IS NULL AND r.paused_at IS NULL AND r.seq > oldest.seq
     )
     FROM oldest
     WHERE oldest.wanted > 1 AND oldest.seq IS NOT NULL
@@ -65,7 +75,7 @@ ORDER BY e.seq;
 -- name: claimable_tasks
 SELECT w.value FROM json_each(:task_ids) AS w WHERE EXISTS (
     SELECT 1 FROM task_executions AS r
-    WHERE r.task_id = w.value AND r.status = 'SCHEDULED' AND r.available_at IS NULL
+    WHERE r.task_id = w.value AND r.status = 'SCHEDULED' AND r.available_at IS NULL AND r.paused_at IS NULL
 );
 
 -- name: in_progress_counts
@@ -101,7 +111,9 @@ WHERE seq IN (
 );
 
 -- name: task_execution
-SELECT * FROM task_executions WHERE id = :id AND account_id = :account_id;
+-- What is being erased is not there any more.
+SELECT * FROM task_executions AS t WHERE t.id = :id AND t.account_id = :account_id
+    AND NOT EXISTS (SELECT 1 FROM erasures AS e WHERE e.id = t.job_execution_id);
 
 -- name: task_executions_of_job
 -- Sorts the numbers of all that the job has, but reads only the rows that it gives.

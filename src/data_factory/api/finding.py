@@ -1,0 +1,205 @@
+"""Find: `POST …/find` on every list, and lists that are sorted or filtered."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, get_args
+
+import msgspec
+
+from data_factory.api.call import Call
+from data_factory.api.presenting import (
+    Wire,
+    present_file,
+    present_job,
+    present_job_execution,
+    present_log,
+    present_pipeline,
+    present_project,
+    present_task,
+    present_task_execution,
+    present_variable,
+)
+from data_factory.api.routing import PAGING, Query, Routes
+from data_factory.model.criteria import Criterion, Field, fields_of
+from data_factory.model.errors import FieldError, Invalid, NotFound, RoleNeeded
+from data_factory.model.requests import BulkRequest
+from data_factory.model.resources import (
+    Bulk,
+    File,
+    Job,
+    JobExecution,
+    Log,
+    Page,
+    Pipeline,
+    Project,
+    Task,
+    TaskExecution,
+    Variable,
+)
+from data_factory.model.status import Severity
+from data_factory.service.finding import Listed, Order, Search, published
+from data_factory.service.guests import task_executions_of
+
+routes: Final = Routes("Find")
+
+SORTING: Final = (
+    Query("sort", "The field to sort by.", {"type": "string", "default": "createdAt"}),
+    Query("sortOrder", "How.", {"type": "string", "enum": ["ASC", "DESC"]}),
+)
+
+_SEVERITIES: Final = get_args(Severity)
+
+NOT_FOUND_BY: Final = frozenset({"value", "lease", "url", "secret", "kept"})
+"""What is in no criterion: what a variable says, what is for one worker only, what is said elsewhere."""
+
+FIELDS: Final[Mapping[type[msgspec.Struct], Mapping[str, Field]]] = {
+    kind: {name: field for name, field in fields_of(kind).items() if name not in NOT_FOUND_BY and name != "object"}
+    for kind in (Task, Job, JobExecution, TaskExecution, Pipeline, Project, Variable, File, Log)
+}
+"""What can be looked for in each resource."""
+
+
+def search_of(call: Call, kind: type[msgspec.Struct], criterion: Criterion, *, ascending: bool = False) -> Search:
+    """What a request looks for, and in which order; that of the list if it says nothing of it.
+
+    Raises:
+        Invalid: it cannot be sorted like that.
+    """
+    fields = FIELDS[kind]
+    field, order = call.query("sort") or "createdAt", call.query("sortOrder")
+    sorts = {"createdAt"} if kind is JobExecution else fields.keys()  # there may be any number of those
+    errors = []
+    if field not in sorts:
+        errors.append(FieldError("sort", f"expected one of {', '.join(sorted(sorts))}"))
+    if order not in (None, "ASC", "DESC"):
+        errors.append(FieldError("sortOrder", "expected ASC or DESC"))
+    if errors:
+        raise Invalid(errors=tuple(errors))
+    usual = ascending if field == "createdAt" else True
+    return Search(criterion, Order(field, usual if order is None else order == "ASC"), fields)
+
+
+def is_sorted(call: Call) -> bool:
+    """Whether a list is asked for in an order of its own."""
+    return call.query("sort") is not None or call.query("sortOrder") is not None
+
+
+def of_key(call: Call) -> Criterion:
+    """What the parameter `key` of a list asks for."""
+    key = call.query("key")
+    return Criterion() if key is None else Criterion(type="eq", field="key", value=key, case_sensitive=True)
+
+
+async def find_in(
+    call: Call,
+    kind: type[msgspec.Struct],
+    items: Listed[Any],
+    criterion: Criterion,
+) -> Wire:
+    """The answer to a find in a list."""
+    search = search_of(call, kind, criterion, ascending=items.ascending)
+    found = await call.platform.finding.listed(items, search, call.part(more=0))
+    return call.found(found, items.present, items.id)
+
+
+async def find_executions(call: Call, criterion: Criterion) -> Wire:
+    """The answer to a find of job executions."""
+    search = search_of(call, JobExecution, criterion)
+    found = await call.platform.finding.job_executions(call.account_id, search, call.part(more=0))
+    return call.found(found, present_job_execution, lambda one: str(one.id))
+
+
+def _id(record: Any) -> str:
+    return str(record.id)
+
+
+Lists = Mapping[type[msgspec.Struct], Callable[[Call], Listed[Any]]]
+LISTS: Final[Lists] = {
+    Task: lambda call: Listed(lambda reads, part: reads.tasks_of_account(call.account_id, part), present_task, _id),
+    Job: lambda call: Listed(
+        lambda reads, part: published(reads, call.account_id, part), present_job, lambda one: str(one[0].id)
+    ),
+    Pipeline: lambda call: Listed(
+        lambda reads, part: reads.pipelines_of_account(call.account_id, part), present_pipeline, _id
+    ),
+    Project: lambda call: Listed(
+        lambda reads, part: reads.projects_of_account(call.account_id, part), present_project, _id
+    ),
+    Variable: lambda call: Listed(
+        lambda reads, part: reads.variables_of_account(call.account_id, part), present_variable, _id
+    ),
+    File: lambda call: Listed(
+        lambda reads, part: reads.files_of_account(call.account_id, part),
+        lambda file: present_file(file, call.origin),
+        _id,
+    ),
+    TaskExecution: lambda call: Listed(
+        lambda reads, part: task_executions_of(reads, call.account_id, call.path["id"], part),
+        present_task_execution,
+        _id,
+        ascending=True,
+    ),
+    Log: lambda call: Listed(
+        lambda reads, part: reads.logs_of_job(call.account_id, call.path["id"], _SEVERITIES, part),
+        present_log,
+        _id,
+        ascending=True,
+    ),
+}
+"""How each list is read and shown."""
+
+
+def _add(path: str, name: str, what: str, kind: type[msgspec.Struct]) -> None:
+    """An endpoint that finds in one list."""
+
+    async def find(call: Call, body: Criterion) -> Wire:
+        if "id" in call.path:
+            await call.platform.executions.job_execution(call.account_id, call.path["id"])
+        return await find_in(call, kind, LISTS[kind](call), body)
+
+    _register(path, name, what, kind, find)
+
+
+def _register(
+    path: str,
+    name: str,
+    what: str,
+    kind: type[msgspec.Struct],
+    find: Callable[[Call, Criterion], Awaitable[Wire]],
+) -> None:
+    find.__name__ = f"find_{name}"
+    find.__doc__ = f"Find {what} by a criterion."
+    errors = (NotFound,) if "{id}" in path else ()
+    about: dict[str, Any] = {"body_optional": True, "query": (*PAGING, *SORTING), "errors": errors}
+    routes.post(path, body=Criterion, answer=Page[kind], **about)(find)  # type: ignore[valid-type]
+
+
+@routes.post("/job_executions/bulk", body=BulkRequest, answer=Bulk, idempotent=True)
+async def bulk(call: Call, body: BulkRequest) -> Wire:
+    """Do a verb to all job executions for which a criterion holds, a portion a request."""
+    if body.verb == "delete" and call.caller.role != "admin":
+        raise RoleNeeded(f"To delete needs a key with the role admin; this one has the role {call.caller.role}.")
+    key = call.idempotency()
+    done = await call.platform.bulk.portion(call.account_id, body, FIELDS[JobExecution], call.actor, key)
+    refused = sum(1 for one in done.items if one.code is not None)
+    return {
+        "object": "bulk",
+        "verb": body.verb,
+        "dryRun": body.dry_run,
+        "done": 0 if body.dry_run else len(done.items) - refused,
+        "refused": refused,
+        "data": done.items,
+        "nextCursor": done.go_on,
+    }
+
+
+_add("/tasks/find", "tasks", "tasks", Task)
+_add("/jobs/find", "jobs", "jobs", Job)
+_register("/job_executions/find", "job_executions", "job executions", JobExecution, find_executions)
+_add("/job_executions/{id}/task_executions/find", "task_executions", "the task executions of one", TaskExecution)
+_add("/job_executions/{id}/logs/find", "logs", "logs of a job execution", Log)
+_add("/pipelines/find", "pipelines", "pipelines", Pipeline)
+_add("/projects/find", "projects", "projects", Project)
+_add("/variables/find", "variables", "variables, but not by what they say", Variable)
+_add("/files/find", "files", "files", File)
