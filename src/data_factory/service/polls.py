@@ -49,11 +49,15 @@ class Polls:
 
     async def _write_soon(self) -> None:
         try:
-            await asyncio.sleep(SOON_S)
-            rows = sorted(self._noted.values(), key=lambda row: row.task_id)
-            self._noted = {}
-            await self._store.write(lambda transaction: transaction.note_polls(rows))
+            while self._noted:  # again if somebody asked while the last ones were written
+                await asyncio.sleep(SOON_S)
+                await self._write()
         except Unavailable as error:  # the next poll is noted half a minute later
             log.info("the polls of workers could not be noted: %s", error)
         finally:
             self._writing = None
+
+    async def _write(self) -> None:
+        rows = sorted(self._noted.values(), key=lambda row: row.task_id)
+        self._noted = {}
+        await self._store.write(lambda transaction: transaction.note_polls(rows))
