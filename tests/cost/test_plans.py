@@ -119,7 +119,7 @@ FEW: Final = {
     "sqlite_autoindex_files_1 (id=?)": "one row",
     "PRIMARY KEY (file_id=? AND account_id=?)": "the job executions that let one account read one file, to the first",
     "PRIMARY KEY (file_id=?)": "the job executions that let others read one file, when it is due",
-    "file_readers_of_execution (job_execution_id=?)": "the files that go across with one job execution",
+    "file_readers_of_execution (job_execution_id=?)": "the files that one job execution uses",
     "files_of_account (account_id=? AND seq<?)": "in the order of the index, so a page ends at its limit",
     "files_due (due_at<?)": "what is due",
     "files_due (due_at>?)": "in the order of the index, so the earliest is the first",

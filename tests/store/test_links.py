@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from data_factory.model.records import LinkRecord, TakeoverRecord
+from data_factory.model.records import FileReaderRecord, LinkRecord, TakeoverRecord
 from data_factory.store.promises import ImpossibleWrite, Store
 from tests.store.conftest import House
-from tests.store.rows import ALL, NOW, attempt, claimed, done, execution, keep, new_id, started
+from tests.store.rows import ALL, NOW, attempt, change, claimed, done, ended, execution, keep, new_id, started
+from tests.store.test_files import arrive, file, ids, readable
 
 pytestmark = pytest.mark.anyio
 
@@ -49,3 +50,21 @@ async def test_the_latest_of_each_path_is_taken_over_but_what_is_left_out(store:
         replace(loop, id="", job_execution_id=other.id, status="IN_PROGRESS", ended_at=None, failure=None),
     ]
     assert len({row.id for row in (*copied, second, loop)}) == 4
+
+
+async def test_files_that_were_spared_are_spared_for_what_takes_over_and_nobody_else_reads_more(
+    store: Store, house: House
+) -> None:
+    mine, guest = house.account.id, new_id()
+    run, again = started(execution(house.job)), execution(house.job)
+    spared, shown = [await arrive(store, file(mine, due_at=NOW)) for _ in range(2)]
+    await keep(store, run, again)
+    readers = [FileReaderRecord(spared.id, mine, run.id, mine), FileReaderRecord(shown.id, guest, run.id, mine)]
+    await store.write(lambda t: t.let_read(readers))
+    await change(store, run, ended(run))
+    assert ids(await store.write(lambda t: t.due_files(NOW, 10))) == [spared.id, shown.id]
+    for _ in range(2):  # the second time changes nothing
+        await store.write(lambda t: t.take_over(TakeoverRecord(run.id, again.id, (), ()), new_id()))
+    assert ids(await store.write(lambda t: t.due_files(NOW, 10))) == [shown.id]
+    await store.write(lambda t: t.begin_erasing([run.id], NOW))
+    assert await readable(store, guest, shown.id) is None

@@ -53,8 +53,8 @@ from data_factory.service.commands import (
     WriteLogs,
 )
 from data_factory.service.feeds import Change, Feeds
+from data_factory.service.file_uses import files_used
 from data_factory.service.graphs import Graphs
-from data_factory.service.guests import file_readers
 from data_factory.service.holding import hold, hold_pipeline, skip
 from data_factory.service.launches import launch, launch_due
 from data_factory.service.logbook import Discretion, write_logs
@@ -471,8 +471,8 @@ async def _save(transaction: Transaction, world: World, now: int) -> None:
     """Write what is new and what has changed, a statement a kind."""
     if rows := world.executions.new():
         await transaction.insert_job_executions(rows)
-    if readers := list(file_readers(world.executions)):
-        await transaction.let_read(readers)
+    if used := list(files_used(world)):
+        await transaction.let_read(used)
     if changes := world.executions.changed():
         await transaction.update_job_executions(changes)
     if new := world.task_executions.new():

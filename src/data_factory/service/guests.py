@@ -5,14 +5,10 @@ Not what the tasks were given and what they gave, in which the owner's variables
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from msgspec.structs import replace
 
 from data_factory.engine.attempts import EMPTY
-from data_factory.model.file_values import names_files
 from data_factory.model.records import (
-    FileReaderRecord,
     JobExecutionRecord,
     StandingRecord,
     TaskExecutionRecord,
@@ -21,7 +17,6 @@ from data_factory.model.records import (
 )
 from data_factory.service.lookups import job_execution_of
 from data_factory.service.paging import Part
-from data_factory.service.rows import Rows
 from data_factory.store.promises import Reads
 
 
@@ -46,25 +41,6 @@ async def task_executions_of(reads: Reads, account_id: str, id: str, part: Part)
     if not execution.is_guests:
         return rows
     return [replace(row, input=EMPTY, output=EMPTY, worker_id=None) for row in rows]
-
-
-def file_readers(executions: Rows[JobExecutionRecord]) -> Iterator[FileReaderRecord]:
-    """Which files go across with shared jobs that were launched or have ended: the owner may read those that the guest
-    has given, and the guest those that come out.
-
-    Each only gives files of its own, and by its own word: of the owner's, none that the guest has named first; and
-    what a job inside a shared one is given and gives, no guest sees, nor has said.
-    """
-    changed = ((old, now) for old, now in executions.changed() if now.output is not old.output)
-    for old, one in (*((None, new) for new in executions.new()), *changed):
-        if not one.is_guests or one.parent is not None:
-            continue
-        if old is None:
-            for id in names_files(one.input):
-                yield FileReaderRecord(id, one.job_account_id, one.id, owner_id=one.account_id)
-        for id in names_files(one.output):
-            if id not in one.input:
-                yield FileReaderRecord(id, one.account_id, one.id, owner_id=one.job_account_id)
 
 
 def told_to_guest(row: ToldRecord) -> ToldRecord:

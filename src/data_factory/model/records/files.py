@@ -29,7 +29,8 @@ class FileRecord(Record, frozen=True):
 
 
 class FileReaderRecord(Record, frozen=True):
-    """That an account may read a file of another one, its owner, because of a job execution."""
+    """That a job execution uses a file of an account, its owner, and an account reads it because of that: the owner
+    itself, for which it is spared until the execution has ended, or another one, until that is deleted."""
 
     file_id: str
     account_id: str

@@ -53,8 +53,8 @@ class FileWrites(Protocol):
         ...
 
     async def let_read(self, readers: Sequence[FileReaderRecord]) -> None:
-        """Let these accounts read these files, of those that their owners have, until the job executions are deleted;
-        what was let before stays so."""
+        """Let these accounts read these files, of those that their owners have, until the job executions are deleted,
+        and sweep none before they have ended; what was let before stays so."""
         ...
 
     async def abandon_files(self, due_at: int) -> None:

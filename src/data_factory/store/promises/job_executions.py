@@ -104,5 +104,6 @@ class JobExecutionWrites(Protocol):
         ...
 
     async def take_over(self, takeover: TakeoverRecord, new_id: str) -> None:
-        """Copy task executions to another job execution; the ids of the copies begin as `new_id` does."""
+        """Copy task executions to another job execution, with the files that are spared for the one; the ids of the
+        copies begin as `new_id` does."""
         ...

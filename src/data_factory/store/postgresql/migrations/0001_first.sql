@@ -351,7 +351,8 @@ CREATE TABLE job_files (
 );
 CREATE INDEX job_files_of_file ON job_files (file_id);
 
--- Which accounts may read files of others, because of which job execution: while that is kept, and the file is there.
+-- Which files job executions use, and which accounts may read them because of that. What one that has not ended uses, is
+-- not swept; who is another than its owner reads a file while the execution is kept, and the file is there.
 CREATE TABLE file_readers (
     file_id           text COLLATE "C" NOT NULL,
     account_id        text COLLATE "C" NOT NULL,

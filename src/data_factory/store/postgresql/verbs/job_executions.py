@@ -113,3 +113,4 @@ class JobExecutionWrites(JobExecutionReads, WritingSession):
     async def take_over(self, takeover: TakeoverRecord, new_id: str) -> None:
         lists = {"left_out": list(takeover.left_out), "reopened": list(takeover.reopened)}
         await self._execute("take_over", of_id=takeover.of_id, to_id=takeover.to_id, new_id=new_id, **lists)
+        await self._execute("take_over_files", of_id=takeover.of_id, to_id=takeover.to_id)

@@ -75,7 +75,7 @@ WHERE f.due_at IS NOT NULL AND (f.status <> 'KEPT' OR NOT EXISTS (
 ORDER BY f.due_at LIMIT 1;
 
 -- name: due_files
--- Not what another account's job execution still has to read.
+-- Not what a job execution still has to read.
 SELECT f.* FROM files AS f
 WHERE f.due_at <= :now AND (f.status <> 'KEPT' OR NOT EXISTS (
     SELECT 1 FROM file_readers AS r JOIN job_executions AS e ON e.id = r.job_execution_id

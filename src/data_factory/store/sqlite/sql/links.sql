@@ -35,3 +35,10 @@ WHERE t.job_execution_id = :of_id
         WHERE later.job_execution_id = t.job_execution_id AND later.path = t.path AND later.attempt > t.attempt
     )
 ORDER BY t.seq;
+
+-- name: take_over_files
+-- Those that whoever has them was to keep. Who may read the other's is said anew.
+INSERT INTO file_readers (file_id, account_id, job_execution_id)
+SELECT r.file_id, r.account_id, :to_id FROM file_readers AS r JOIN files AS f ON f.id = r.file_id
+WHERE r.job_execution_id = :of_id AND f.account_id = r.account_id AND f.status = 'KEPT'
+ON CONFLICT DO NOTHING;

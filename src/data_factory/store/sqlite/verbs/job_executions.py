@@ -112,6 +112,7 @@ class JobExecutions(Session):
     async def take_over(self, takeover: TakeoverRecord, new_id: str) -> None:
         lists = {"left_out": array(takeover.left_out), "reopened": array(takeover.reopened)}
         self._execute("take_over", of_id=takeover.of_id, to_id=takeover.to_id, new_id=new_id, **lists)
+        self._execute("take_over_files", of_id=takeover.of_id, to_id=takeover.to_id)
 
     async def job_executions_in_short(self, account_id: str, ids: Iterable[str]) -> list[JobExecutionRecord]:
         return self._all(JobExecutionRecord, "job_executions_in_short", account_id=account_id, ids=array(ids))
