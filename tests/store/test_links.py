@@ -8,8 +8,23 @@ from msgspec.structs import replace
 from data_factory.model.records import FileReaderRecord, LinkRecord, TakeoverRecord
 from data_factory.store.promises import ImpossibleWrite, Store
 from tests.store.conftest import House
-from tests.store.rows import ALL, NOW, attempt, change, claimed, done, ended, execution, keep, new_id, started
-from tests.store.test_files import arrive, file, ids, readable
+from tests.store.rows import (
+    ALL,
+    NOW,
+    arrive,
+    attempt,
+    change,
+    claimed,
+    done,
+    ended,
+    execution,
+    file,
+    ids,
+    keep,
+    new_id,
+    started,
+)
+from tests.store.test_files import readable
 
 pytestmark = pytest.mark.anyio
 
