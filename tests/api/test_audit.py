@@ -123,7 +123,7 @@ DEEDS = {
     "DELETE /job_executions/{id}": "job_execution.deleted",
     "POST /job_executions/purge": "job_execution.purged",
     "POST /job_executions/bulk": "job_execution.canceled",  # or what else is done to each
-    "POST /task_executions/{id}/skip": "task_execution.passed_over",
+    "POST /task_executions/{id}/skip": "task_execution.skipped",
     "PATCH /task_executions/{id}": "task_execution.answered",  # of a HUMAN; the rest is a worker's
 }
 OF_WORKERS = {"POST /task_executions/claim", "POST /task_executions/report", "POST /logs", "POST /logs/batch"}

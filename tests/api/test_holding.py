@@ -69,3 +69,7 @@ def test_a_task_that_waits_is_skipped(factory: Factory) -> None:
     assert (skipped["status"], skipped["output"]) == ("SKIPPED", {"v": 1})
     assert api.get(f"/job_executions/{run['id']}").json()["status"] == "COMPLETED"
     refused(api.post(f"/task_executions/{waiting['id']}/skip", json={"output": {"v": 2}}), 409, "task_execution_ended")
+    lines = api.get(f"/job_executions/{run['id']}/timeline").json()["data"]
+    (told,) = (line for line in lines if line["kind"].endswith(".skipped"))
+    assert (told["kind"], told["taskExecutionId"]) == ("task_execution.skipped", waiting["id"])
+    assert told["message"].endswith(f" was skipped by {told['by']['title']}.")

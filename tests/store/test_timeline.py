@@ -49,6 +49,23 @@ async def test_every_moment_by_time_and_from_each_on(store: Store, house: House)
     assert found == [told]
 
 
+async def test_what_somebody_skipped_is_told_with_who_that_was_and_not_as_an_end_too(
+    store: Store, house: House
+) -> None:
+    run = started(execution(house.job))
+    own, taken_over = [
+        done(attempt(run, house.task.id, path=path, created_at=NOW), status="SKIPPED", ended_at=NOW + 1)
+        for path in ("own", "taken over")
+    ]
+    await keep(store, run, own, taken_over)
+    told = event(run, at=NOW + 1, kind="task_execution.skipped", object_id=own.id)
+    other = event(run, at=NOW + 1, kind="task_execution.answered", object_id=taken_over.id)
+    await store.write(lambda t: t.insert_events([told, other]))
+    mine = (house.account.id, house.account.id)
+    found = await store.read(lambda reads: reads.moments_of_execution(mine, run.id, (NOW, 5, 0), 100))
+    assert [(one.what, one.id) for one in found] == [("event", told.id), ("event", other.id), ("ended", taken_over.id)]
+
+
 async def test_what_is_told_of_a_task_execution(store: Store, house: House) -> None:
     run = started(execution(house.job))
     lost = done(claimed(attempt(run, house.task.id), worker_id="vm"), status="TIMED_OUT", failure='{"code":"x"}')

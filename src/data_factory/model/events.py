@@ -55,7 +55,7 @@ KINDS: Final[dict[str, str]] = {
     "job_execution.resumed": "resumed",
     "pipeline.paused": "paused",
     "pipeline.resumed": "resumed",
-    "task_execution.passed_over": "skipped by a person",
+    "task_execution.skipped": "skipped",
     "task_execution.handed_back": "handed back by its worker",
     "task_execution.answered": "a HUMAN was answered",
     "webhook.given_up": "a webhook was not told of an end",

@@ -69,5 +69,5 @@ def skip(world: World, command: Skip, now: int, new_id: NewId) -> TaskExecutionR
     run = world.run_of(waiting.job_execution_id)
     world.apply(decider.skip(run, waiting, command.output, now, new_id))
     about = {"account_id": waiting.account_id, "object_id": waiting.id, "job_execution_id": waiting.job_execution_id}
-    world.events.append(happened("task_execution.passed_over", command.by, now, new_id, **about))
+    world.events.append(happened("task_execution.skipped", command.by, now, new_id, **about))
     return world.task_executions.now[waiting.id]

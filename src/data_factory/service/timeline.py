@@ -80,14 +80,13 @@ KINDS: Final[dict[str, str]] = {
     "task_execution.completed": "It has ended well.",
     "task_execution.failed": "It has failed: why.",
     "task_execution.canceled": "It was stopped, because its job execution was.",
-    "task_execution.skipped": "It was passed over.",
     "task_execution.answered": "Somebody answered a HUMAN: who.",
-    "task_execution.passed_over": "Somebody skipped a task that waited: who.",
+    "task_execution.skipped": "Somebody skipped a task, or a step, that waited: who.",
     "webhook.given_up": "A webhook was not told of its end, and will not be by itself: which, and why.",
     "step.begun": "A step of control flow begins: a loop, a fork's JOIN, a WAIT (until when), a HUMAN.",
     "step.completed": "A step of control flow has ended: what a SWITCH chose.",
     "step.failed": "A step of control flow has failed: why.",
-    "step.skipped": "A step of control flow was passed over.",
+    "step.skipped": "A step of control flow was skipped in the job execution that this one retries.",
     "step.canceled": "A step of control flow was stopped, because its job execution was.",
 }
 """Every kind of thing that is told, and what it tells."""
@@ -209,7 +208,7 @@ def _of_event(
         case "job_execution.paused" | "job_execution.resumed":
             done = "Paused" if event.kind.endswith("paused") else "Resumed"
             message = f"{done} {by}{f': {reason}' if reason else ''}."
-        case "task_execution.passed_over":
+        case "task_execution.skipped":
             message = f"The {'task' if row is None or row.task_id else row.type} {name} was skipped {by}."
         case "job_execution.rerun" | "job_execution.retried":
             how = "again" if event.kind.endswith("rerun") else "again from where it failed"

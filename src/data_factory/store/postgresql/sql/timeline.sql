@@ -1,6 +1,7 @@
 -- name: moments_of_execution
 -- Everything that the rows of a job execution and its events say has happened, by time. What happens in one moment is
 -- told by `phase`: what was done to it, what ended, what ended with that, what begins, and what is taken in hand.
+-- That somebody skipped a task is told with who that was, and not again as its end.
 -- Reads the times of all that it has, once, and sorts what has not ended before the page begins; what they tell is read
 -- of those only that it gives.
 WITH mine AS MATERIALIZED (
@@ -15,7 +16,9 @@ SELECT at, phase, seq, what, id FROM (
         WHEN ended_at = created_at THEN CASE WHEN task_id = '' THEN 4 ELSE 6 END
         WHEN type IN ('JOIN', 'DO_WHILE') THEN 3
         ELSE 2
-    END, seq, 'ended', id FROM mine WHERE ended_at IS NOT NULL
+    END, seq, 'ended', id FROM mine WHERE ended_at IS NOT NULL AND id <> ALL (ARRAY(
+        SELECT object_id FROM events WHERE job_execution_id = :job_execution_id AND kind = 'task_execution.skipped'
+    ))
     UNION ALL
     SELECT created_at, 4, seq, 'begun', id FROM mine WHERE task_id <> '' OR ended_at IS DISTINCT FROM created_at
     UNION ALL
