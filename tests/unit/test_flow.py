@@ -174,10 +174,17 @@ def test_how_it_terminates_may_be_an_expression() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{}, {"duration": 1, "until": "2026-01-01"}, {"duration": "soon"}, {"duration": -1}, {"until": "soon"}]
+    ("given", "member"),
+    [
+        ({}, ""),
+        ({"duration": 1, "until": "2026-01-01"}, ""),
+        ({"duration": "soon"}, ".duration"),
+        ({"duration": -1}, ".duration"),
+        ({"until": "soon"}, ".until"),
+    ],
 )
-def test_a_wait_says_until_when(given: Json) -> None:
-    assert errors_of(flow("WAIT", inputParameters=given)).keys() == {"tasks[0].inputParameters"}
+def test_a_wait_says_until_when(given: Json, member: str) -> None:
+    assert errors_of(flow("WAIT", inputParameters=given)).keys() == {f"tasks[0].inputParameters{member}"}
 
 
 @pytest.mark.parametrize("given", [{"until": "2999-01-01T00:00:00Z"}, {"duration": "${workflow.input.x}"}])

@@ -153,6 +153,11 @@ def test_output_parameters_that_read_nobody_are_refused(words: Words) -> None:
             "names 'power', which is nothing of 'first': expected one of "
             "input, output, status, taskId, retryCount, startTime, endTime, reasonForIncompletion",
         ),
+        (
+            "${first[0].x}",
+            "names '[0]', which is nothing of 'first': expected one of "
+            "input, output, status, taskId, retryCount, startTime, endTime, reasonForIncompletion",
+        ),
         ("${workflow.secrets.x}", "correlationId, workflowType, version, startTime, variable"),
     ],
 )

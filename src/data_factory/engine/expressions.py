@@ -97,7 +97,7 @@ class Mention:
     """What an expression reads: where it stands, `workflow` or a task, its text, and which member is read.
 
     `reference` is None when it is known only at evaluation which task that is (`${${workflow.input.task}.output}`), and
-    `member` when it is not one name, or known only then.
+    `member` when it is not one name or place, or known only then.
     """
 
     path: str

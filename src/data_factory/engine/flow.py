@@ -211,7 +211,8 @@ def _wait_errors(task: JobTaskBody, path: str) -> Iterator[FieldError]:
     try:
         read_wait(given, now=0)
     except NotATime as error:
-        yield FieldError(f"{path}.{_spelling_of(task)}", str(error))
+        where = f"{path}.{_spelling_of(task)}"
+        yield FieldError(f"{where}.{error.member}" if error.member else where, error.what)
 
 
 def _spelling_of(task: JobTaskBody) -> str:

@@ -35,7 +35,7 @@ MAX_PARTS = 100
 MAX_STEPS = 500_000
 
 Read = tuple[str, str | None]
-"""What a path reads first: `workflow` or a task, and which member of it; None when that is not one name."""
+"""What a path reads first: `workflow` or a task, and which member of it, or `[…]`, by its place; else None."""
 
 _PART = re.compile(r"[.\[(?!]|&&|\|\|")
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]+")
@@ -135,10 +135,19 @@ def _reads(path: JSONPath) -> Iterator[Read]:
 
 
 def _beginning(path: JSONPath) -> Read:
-    reference, member = (_only_name(path.segments[place : place + 1]) for place in (0, 1))
+    first, second = path.segments[:1], path.segments[1:2]
+    reference = _only_name(first)
     if reference is None or not _REFERENCE.fullmatch(reference):
         raise PathError(f"a path begins with `{WORKFLOW}` or the reference name of a task")
-    return reference, member
+    return reference, _only_name(second) or _only_places(second)
+
+
+def _only_places(segments: Sequence[JSONPathSegment]) -> str | None:
+    """What is read by its place, as in an array: `[0]`, `[1:3]`."""
+    match segments:
+        case (JSONPathChildSegment(selectors=(IndexSelector() | SliceSelector() as place,)),):
+            return f"[{place}]"
+    return None
 
 
 def _only_name(segments: Sequence[JSONPathSegment]) -> str | None:

@@ -19,7 +19,12 @@ _PART: Final = re.compile(r"(\d{1,9})\s*(days?|d|hours?|hrs?|h|minutes?|mins?|m|
 
 
 class NotATime(ValueError):
-    """It cannot be told until when to wait; the message says why."""
+    """It cannot be told until when to wait; the message says why, and `member` which of the two is wrong, if one is."""
+
+    def __init__(self, message: str, member: str | None = None) -> None:
+        super().__init__(f"its `{member}` {message}" if member else message)
+        self.member = member
+        self.what = message
 
 
 def wait_until(given: Mapping[str, Any], now: int) -> int:
@@ -61,12 +66,12 @@ def _milliseconds(duration: Any) -> int:
             parts = list(_PART.finditer(duration.strip()))
             if "".join(part[0] for part in parts) == duration.strip():
                 return sum(int(part[1]) * _SECONDS[part[2][0].lower()] for part in parts) * 1000
-    raise NotATime("its `duration` is not a number of seconds, or a text like `1 day 2 hours 30 minutes` or `90s`")
+    raise NotATime("is not a number of seconds, or a text like `1 day 2 hours 30 minutes` or `90s`", "duration")
 
 
 def _time(until: Any) -> int:
     try:
         at = datetime.fromisoformat(until)
     except (TypeError, ValueError):
-        raise NotATime("its `until` is not a time like `2026-11-25T21:00:00Z`") from None
+        raise NotATime("is not a time like `2026-11-25T21:00:00Z`", "until") from None
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
