@@ -338,6 +338,48 @@ async def test_a_database_that_has_come_back_is_not_stormed(
     assert len(made) <= connections.MOST
 
 
+async def test_who_waits_has_the_next_connection_that_is_given_back_or_made(
+    store: PostgresqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To make one takes longer than most work does."""
+    in_use, go_on, made = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slow(url: str, patience: float) -> asyncpg.Connection[asyncpg.Record]:
+        await made.wait()
+        return await connect(url, patience)
+
+    async def long(reads: Reads) -> None:
+        in_use.set()
+        await go_on.wait()
+
+    first = asyncio.create_task(store.read(long))
+    await in_use.wait()
+    monkeypatch.setattr(connections, "connect", slow)
+    second, third = (asyncio.create_task(store.read(long)) for _ in range(2))
+    await asyncio.sleep(0)
+    in_use.clear()
+    go_on.set()
+    await asyncio.gather(first, second, third)
+    assert in_use.is_set() and not made.is_set()
+    made.set()
+
+
+async def test_a_connection_that_comes_too_late_for_one_is_the_next_ones(
+    store: PostgresqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = store._connections
+    monkeypatch.setattr(connections, "MOST", 1)
+    only = await pool.take()
+    late, next_one = asyncio.create_task(pool.take()), asyncio.create_task(pool.take())
+    await asyncio.sleep(0)
+    pool.give_back(only)
+    late.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await late
+    assert await next_one is only
+    pool.give_back(only)
+
+
 async def test_to_close_does_not_wait_for_a_database_that_is_gone(database: Database, cable: Cable) -> None:
     store = PostgresqlStore(cable.to(database.url))
     house = await furnish(store)
