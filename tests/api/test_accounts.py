@@ -304,6 +304,27 @@ def test_lists_are_of_one_account(stranger: httpx.Client, theirs: dict[str, Any]
                 assert page["data"] == []
 
 
+def test_what_is_found_is_of_one_account(stranger: httpx.Client, theirs: dict[str, Any], contract: Contract) -> None:
+    """Every find of a whole account, from anywhere: also from where another account's find goes on."""
+    ids = {resource["id"] for resource in theirs.values()}
+    paths = [path for path in contract.document["paths"] if path.endswith("/find") and "{id}" not in path]
+    assert len(paths) >= 9
+    mine = Factory(stranger)
+    mine.launch(mine.job(step(mine.task())))
+    for path in paths:
+        short = path.removeprefix("/v1/data_factory")
+        for cursor in ("", *(f"&cursor={id}" for id in sorted(ids))):
+            for criterion in ({}, *({"type": "eq", "field": "id", "value": id} for id in sorted(ids))):
+                page = told(stranger.post(f"{short}?size=100{cursor}", json=criterion))
+                assert ids.isdisjoint(one.get("objectId", one["id"]) for one in page["data"])
+                assert not cursor or (page["data"], page["nextCursor"]) == ([], None)
+                assert not criterion or page["data"] == []
+    of_run = {"type": "eq", "field": "jobExecutionId", "value": theirs["run"]["id"]}
+    for short in ("/task_executions/find", "/logs/find"):
+        page = told(stranger.post(short, json=of_run))
+        assert (page["data"], page["nextCursor"]) == ([], None)
+
+
 def test_keys_and_idempotency_keys_of_two_accounts_do_not_meet(api: httpx.Client, stranger: httpx.Client) -> None:
     body, headers = {"key": new_key()}, {"Idempotency-Key": new_key()}
     one = made(api.post("/tasks", json=body, headers=headers))

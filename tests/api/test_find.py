@@ -150,6 +150,71 @@ def test_job_executions_are_found_by_what_is_known_of_them(api: httpx.Client, fa
     assert paths_of(refused(api.get("/job_executions?status=LOST"), 400, "invalid")) == {"status"}
 
 
+def test_task_executions_of_many_job_executions_are_found(
+    api: httpx.Client, stranger: httpx.Client, factory: Factory
+) -> None:
+    task, other = factory.task(), factory.task()
+    job = factory.job(step(task), step(other, "second"))
+    runs = [factory.launch(job) for _ in range(3)]
+    done, failed = factory.claim(task, limit=2, workerId="one-of-mine")
+    told(factory.report(done, output={"said": "x" * 100}))
+    told(factory.report(failed, "FAILED_WITH_TERMINAL_ERROR", output={"message": "no paper"}))
+    of_both = {"type": "in", "field": "taskId", "value": [task["id"], other["id"]]}
+    path = "/task_executions/find"
+
+    def found(criterion: Json, query: str = "") -> list[tuple[int, str, str]]:
+        both = {"type": "and", "queries": [of_both, criterion]}
+        data = told(api.post(f"{path}{query}", json=both))["data"]
+        assert all(one == told(api.get(f"/task_executions/{one['id']}")) for one in data)
+        numbers = {run["id"]: number for number, run in enumerate(runs)}
+        return [(numbers[one["jobExecutionId"]], one["taskReferenceName"], one["status"]) for one in data]
+
+    everything = {"type": "exists", "field": "id"}
+    expected = [
+        (2, "first", "SCHEDULED"),
+        (1, "first", "FAILED_WITH_TERMINAL_ERROR"),
+        (0, "second", "SCHEDULED"),
+        (0, "first", "COMPLETED"),
+    ]
+    assert found(everything) == expected
+    assert found(everything, "?sortOrder=ASC") == expected[::-1]
+    assert found({"type": "eq", "field": "status", "value": "SCHEDULED"}) == expected[::2]
+    assert found({"type": "eq", "field": "workerId", "value": "ONE-of-mine"}) == [expected[1], expected[3]]
+    assert found({"type": "search", "field": "failure.message", "value": "paper"}) == [expected[1]]
+    assert found({"type": "eq", "field": "jobExecutionId", "value": runs[0]["id"].upper()}) == expected[2:]
+    assert found({"type": "greaterOrEqual", "field": "createdAt", "value": failed["createdAt"]})[:2] == expected[:2]
+    for query, criterion in (("?sort=status", {}), ("", {"type": "eq", "field": "output", "value": "x"})):
+        assert paths_of(refused(api.post(path + query, json=criterion), 400, "invalid")) <= {"sort", "field"}
+    assert told(stranger.post(path, json=of_both))["data"] == []
+
+    first = told(api.post(f"{path}?size=3", json=of_both))
+    rest = told(api.post(f"{path}?size=3&cursor={first['nextCursor']}", json=of_both))
+    assert [one["id"] for one in (*first["data"], *rest["data"])][-1] == done["id"]
+    assert (len(rest["data"]), rest["data"][0]["lease"]) == (1, None)
+    assert told(stranger.post(f"{path}?cursor={first['nextCursor']}"))["data"] == []
+
+
+def test_logs_of_many_job_executions_are_found(api: httpx.Client, stranger: httpx.Client, factory: Factory) -> None:
+    job, word = factory.job(step(factory.task())), new_key("word")
+    runs = [factory.launch(job) for _ in range(3)]
+    for number, (run, severity) in enumerate(((0, "error"), (2, "info"), (0, "info"), (2, "error"))):
+        about = {"emitterName": "tests", "eventCorrelationId": runs[run]["id"]}
+        made(api.post("/logs", json={**about, "severity": severity, "message": f"{word} {number}"}))
+    mine = {"type": "search", "field": "message", "value": word.upper()}
+
+    def found(criterion: Json, query: str = "") -> list[str]:
+        answer = told(api.post(f"/logs/find{query}", json={"type": "and", "queries": [mine, criterion]}))
+        return [one["message"].removeprefix(f"{word} ") for one in answer["data"]]
+
+    assert found({"type": "exists", "field": "id"}) == ["3", "1", "2", "0"]
+    assert found({"type": "eq", "field": "severity", "value": "error"}, "?sortOrder=ASC") == ["0", "3"]
+    assert found({"type": "eq", "field": "eventCorrelationId", "value": runs[2]["id"]}) == ["3", "1"]
+    assert paths_of(refused(api.post("/logs/find?sort=message", json=mine), 400, "invalid")) == {"sort"}
+    assert told(stranger.post("/logs/find", json=mine))["data"] == []
+    inside = told(api.post(f"/job_executions/{runs[0]['id']}/logs/find?sort=severity", json=mine))["data"]
+    assert [one["severity"] for one in inside] == ["error", "info"]
+
+
 def test_every_list_can_be_searched(api: httpx.Client, stranger: httpx.Client, factory: Factory) -> None:
     task = factory.task()
     job = factory.job(step(task))
@@ -166,7 +231,7 @@ def test_every_list_can_be_searched(api: httpx.Client, stranger: httpx.Client, f
         assert len(told(api.post(f"{path}/find", json=criterion))["data"]) == 1, path
         theirs = stranger.post(f"{path}/find", json=criterion)
         assert theirs.status_code == 404 if run["id"] in path else told(theirs)["data"] == []
-    for path in ("/projects", "/variables", "/files", "/job_executions"):
+    for path in ("/projects", "/variables", "/files", "/job_executions", "/task_executions", "/logs"):
         told(api.post(f"{path}/find"))
     made(api.post("/variables", json={"key": new_key(), "value": "hush", "isSecret": True}))
     problem = refused(

@@ -76,6 +76,9 @@ def test_it_runs_for_the_guest_with_what_the_owner_has(
     (done,) = told(theirs.get(f"/job_executions/{run['id']}/task_executions"))["data"]
     assert (done["id"], done["status"], done["output"]) == (held["id"], "COMPLETED", {})
     assert told(api.get(f"/task_executions/{held['id']}"))["output"] == {"said": "***"}
+    of_run = {"type": "eq", "field": "jobExecutionId", "value": run["id"]}
+    assert told(theirs.post("/task_executions/find", json=of_run))["data"] == [done]
+    assert told(theirs.post("/logs/find", json=of_run))["data"] == [line]
 
 
 def test_a_guest_is_told_why_it_waits_and_why_it_failed_and_nothing_that_is_the_owner_s(
@@ -107,6 +110,11 @@ def test_a_guest_is_told_why_it_waits_and_why_it_failed_and_nothing_that_is_the_
         told_so_far.extend(theirs.get(path + place).text for place in places)
         found = theirs.post(f"{path}/task_executions/find", json={"type": "and", "queries": []})
         told_so_far.append(found.text)
+        mine = {"type": "eq", "field": "jobExecutionId", "value": run["id"]}
+        everywhere = ("/task_executions/find?size=100", "/logs/find?size=100")
+        told_so_far.extend(theirs.post(place, json=mine).text for place in everywhere)
+        by = {"type": "eq", "field": "workerId", "value": "the-owner-s-own-machine"}
+        assert told(theirs.post("/task_executions/find", json=by))["data"] == []
         (reason, *_) = told(theirs.get(f"{path}/why"))["reasons"]
         return dict(reason)
 
@@ -146,6 +154,9 @@ def test_a_guest_is_told_why_it_waits_and_why_it_failed_and_nothing_that_is_the_
         ("ask", 1, "FAILED_WITH_TERMINAL_ERROR"),
     ]
     assert listed[0]["failure"]["message"] == "no paper"
+    of_run = {"type": "eq", "field": "jobExecutionId", "value": run["id"]}
+    assert told(theirs.post("/task_executions/find?size=100&sortOrder=ASC", json=of_run))["data"] == listed
+    assert told(api.post("/task_executions/find", json=of_run))["data"] == []  # the list is that of who has launched it
     messages = [one["message"] for one in told(theirs.get(f"{path}/timeline?size=100"))["data"]]
     assert "The HUMAN 'ask' was answered by the owner of the job: FAILED_WITH_TERMINAL_ERROR." in messages
     assert any(one.startswith("The task 'first' was handed back by a worker, which had it for") for one in messages)

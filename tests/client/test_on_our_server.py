@@ -141,6 +141,20 @@ def test_lists_are_read_to_their_end(api: Client, job: Job) -> None:
     assert [one.id for one in api.job_executions.list(job_id=job.id, size=3)] == launched[::-1]
 
 
+def test_what_job_executions_have_is_found(api: Client, task: Task, job: Job) -> None:
+    runs = [api.job_executions.launch(job.id) for _ in range(3)]
+    of_task = {"type": "eq", "field": "taskId", "value": task.id}
+    found = list(api.task_executions.search(of_task, size=2))
+    assert [one.job_execution_id for one in found] == [run.id for run in reversed(runs)]
+    assert list(api.task_executions.search(of_task, order="ASC", size=1)) == found[::-1]
+    assert list(api.task_executions.search({}, job_execution_id=runs[1].id, sort="status")) == [found[1]]
+    for run in runs:
+        api.job_executions.log(run.id, f"told of {run.id}", emitter_name="tests")
+    told = {"type": "contains", "field": "message", "value": runs[2].id}
+    assert [log.job_execution_id for log in api.job_executions.search_logs(told)] == [runs[2].id]
+    assert list(api.job_executions.search_logs(told, job_execution_id=runs[0].id)) == []
+
+
 def test_pipelines(api: Client) -> None:
     pipeline = api.pipelines.create("slow", slots=2)
     assert api.pipelines.get(pipeline.id) == pipeline
@@ -164,6 +178,10 @@ async def test_the_asynchronous_client(server: str, job: Job) -> None:
         assert await client.health() == {"status": "ready"}
         execution = await client.job_executions.launch(job.id, {"power": 1})
         assert [one.id async for one in client.job_executions.list(job_id=job.id)] == [execution.id]
+        of_it = {"type": "eq", "field": "jobExecutionId", "value": execution.id}
+        (waiting,) = [one async for one in client.task_executions.search(of_it)]
+        assert (waiting.job_execution_id, waiting.status) == (execution.id, "SCHEDULED")
+        assert [one async for one in client.job_executions.search_logs(of_it)] == []
         assert (await client.job_executions.cancel(execution.id)).status == "TERMINATED"
 
 

@@ -48,6 +48,13 @@ SCANS: Final = {
         for of in ("account", "job")
         for order in ("", "_ascending")
     },
+    **{
+        (f"scan_of_{what}_of_{of}{order}", part): "what was looked at, and no more than the window"
+        for what in ("task_executions", "logs")
+        for of in ("account", "job_execution")
+        for order in ("", "_ascending")
+        for part in ("part", "place")
+    },
     ("projects_above", "line"): "the projects that one is in, at most ten",
     ("depth_below", "below"): "the projects in one, when it is moved",
     ("shift_projects", "below"): "the projects in one, when it is moved",
@@ -74,6 +81,12 @@ SORTS: Final = {
     **{
         f"scan_of_{of}{order}": "what was looked at, and no more than the window"
         for of in ("account", "job")
+        for order in ("", "_ascending")
+    },
+    **{
+        f"scan_of_{what}_of_{of}{order}": "what was looked at; and the numbers of what one job execution has"
+        for what in ("task_executions", "logs")
+        for of in ("account", "job_execution")
         for order in ("", "_ascending")
     },
     "job_executions_among": "one page of what was found",
@@ -138,6 +151,11 @@ FEW: Final = {
     "idempotency_keys_age (created_at=?)": "what was made at one moment",
     "job_executions_of_account (account_id=? AND seq>?)": "in the order of the index, so a page ends at its limit",
     "logs_of_job (job_execution_id=?)": "no more than the limit",
+    "INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN": "one row",
+    "sqlite_autoindex_job_executions_1 (id=? AND rowid<?)": "one row",
+    "sqlite_autoindex_job_executions_1 (id=? AND rowid>?)": "one row",
+    "sqlite_autoindex_task_executions_2 (job_execution_id=?) LEFT-JOIN": "the numbers of what one job execution has",
+    "logs_of_job (job_execution_id=?) LEFT-JOIN": "in the order of the index, so it ends with the window",
     "PRIMARY KEY (job_execution_id=?)": "one row",
     "sqlite_autoindex_task_executions_2 (job_execution_id=? AND path=? AND attempt>?)": "later attempts at one step",
     "idempotency_keys_age (created_at<?)": "what is to be forgotten, and no more than the limit",
@@ -171,9 +189,10 @@ def tables_of(sql: str) -> dict[str, str]:
 
 
 def scans(name: str) -> set[tuple[str, str]]:
-    """What a statement reads from beginning to end, save the arrays that it is given."""
+    """What a statement reads from beginning to end, save what it is given: arrays, and rows of constants."""
     tables = tables_of(statements()[name])
-    scanned = [step.split()[1] for step in PLANS[name] if step.startswith("SCAN") and "VIRTUAL TABLE" not in step]
+    read = [step for step in PLANS[name] if step.startswith("SCAN") and step != "SCAN CONSTANT ROW"]
+    scanned = [step.split()[1] for step in read if "VIRTUAL TABLE" not in step]
     return {(name, tables.get(alias, alias)) for alias in scanned}
 
 

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -643,6 +644,41 @@ async def test_nobody_goes_through_all_there_is_to_find_the_first(store: Postgre
         numbers = ", ".join(["NULL"] * len(one.parameters))
         plan = await connection.fetch(f"EXPLAIN EXECUTE {name}({numbers})")
         assert "_pkey" not in str(plan), name
+    await connection.close()
+
+
+def rows_read(node: dict[str, Any]) -> int:
+    """How many rows the tables gave, be it that they were not wanted."""
+    each = node["Actual Rows"] + node.get("Rows Removed by Filter", 0) if "Index" in node["Node Type"] else 0
+    return int(each * node["Actual Loops"]) + sum(map(rows_read, node.get("Plans", ())))
+
+
+async def test_a_find_reads_no_more_than_its_window(store: PostgresqlStore, database: Database) -> None:
+    """Of what job executions have, too, which is in no order for a whole account: it is not all sorted first."""
+    house = await furnish(store)
+    runs = [ended(execution(house.job)) for _ in range(1_000)]
+    before, after = ([ended(execution(house.job, account_id="f" * 24)) for _ in range(1_000)] for _ in range(2))
+    attempts = [attempt(run, house.task.id, f"step{number}") for run in runs for number in range(3)]
+    await store.write(lambda t: t.insert_job_executions([*runs[:500], *before, runs[500], *after, *runs[501:]]))
+    await store.write(lambda t: t.insert_task_executions(attempts))
+    await store.write(lambda t: t.insert_logs([log(run) for run in runs for _ in range(3)], []))
+    connection = await connect(database.url)
+    await connection.execute("ANALYZE")
+    asked: dict[str, str] = {
+        "account_id": f"'{house.account.id}'",
+        "cursor": f"'{runs[500].id}'",
+        "window": "20",
+        "limit": "10",
+        "statuses": "'{SCHEDULED,info}'",
+        "since": "0",
+        "until": str(NOW),
+    }
+    for name in [one for one in statements() if re.fullmatch(r"scan_of_(task_executions|logs)_of_account\w*", one)]:
+        one = statements()[name]
+        await connection.execute(f"PREPARE {name} AS {one.sql}")
+        values = ", ".join(asked[parameter] for parameter in one.parameters)
+        [[plan]] = await connection.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE {name}({values})")
+        assert 0 < rows_read(json.loads(plan)[0]["Plan"]) < 100, name
     await connection.close()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import msgspec
 
@@ -37,9 +37,8 @@ from data_factory.model.resources import (
     TaskExecution,
     Variable,
 )
-from data_factory.model.status import Severity
-from data_factory.service.finding import Listed, Order, Search, published
-from data_factory.service.guests import task_executions_of
+from data_factory.service import spreads
+from data_factory.service.finding import Listed, Order, Search, Spread, published
 
 routes: Final = Routes("Find")
 
@@ -47,8 +46,6 @@ SORTING: Final = (
     Query("sort", "The field to sort by.", {"type": "string", "default": "createdAt"}),
     Query("sortOrder", "How.", {"type": "string", "enum": ["ASC", "DESC"]}),
 )
-
-_SEVERITIES: Final = get_args(Severity)
 
 NOT_FOUND_BY: Final = frozenset({"value", "lease", "url", "secret", "kept"})
 """What is in no criterion: what a variable says, what is for one worker only, what is said elsewhere."""
@@ -60,15 +57,18 @@ FIELDS: Final[Mapping[type[msgspec.Struct], Mapping[str, Field]]] = {
 """What can be looked for in each resource."""
 
 
-def search_of(call: Call, kind: type[msgspec.Struct], criterion: Criterion, *, ascending: bool = False) -> Search:
-    """What a request looks for, and in which order; that of the list if it says nothing of it.
+def search_of(
+    call: Call, kind: type[msgspec.Struct], criterion: Criterion, *, ascending: bool = False, by_time: bool = False
+) -> Search:
+    """What a request looks for, and in which order; that of the list if it says nothing of it. There may be any number
+    of what can only be had `by_time`.
 
     Raises:
         Invalid: it cannot be sorted like that.
     """
     fields = FIELDS[kind]
     field, order = call.query("sort") or "createdAt", call.query("sortOrder")
-    sorts = {"createdAt"} if kind is JobExecution else fields.keys()  # there may be any number of those
+    sorts = {"createdAt"} if by_time else fields.keys()
     errors = []
     if field not in sorts:
         errors.append(FieldError("sort", f"expected one of {', '.join(sorted(sorts))}"))
@@ -105,9 +105,19 @@ async def find_in(
 
 async def find_executions(call: Call, criterion: Criterion) -> Wire:
     """The answer to a find of job executions."""
-    search = search_of(call, JobExecution, criterion)
+    search = search_of(call, JobExecution, criterion, by_time=True)
     found = await call.platform.finding.job_executions(call.account_id, search, call.part(more=0))
     return call.found(found, present_job_execution, lambda one: str(one.id))
+
+
+async def find_spread(call: Call, kind: type[msgspec.Struct], criterion: Criterion) -> Wire:
+    """The answer to a find of what job executions have: that of the path, or all."""
+    items, id = SPREAD[kind](call), call.path.get("id")
+    if id is not None:
+        await call.platform.executions.job_execution(call.account_id, id)
+    search = search_of(call, kind, criterion, ascending=id is not None, by_time=id is None)
+    found = await call.platform.finding.spread(items, search, call.part(more=0), id)
+    return call.found(found, items.present, items.id)
 
 
 def _id(record: Any) -> str:
@@ -134,28 +144,23 @@ LISTS: Final[Lists] = {
         lambda file: present_file(file, call.origin),
         _id,
     ),
-    TaskExecution: lambda call: Listed(
-        lambda reads, part: task_executions_of(reads, call.account_id, call.path["id"], part),
-        present_task_execution,
-        _id,
-        ascending=True,
-    ),
-    Log: lambda call: Listed(
-        lambda reads, part: reads.logs_of_job(call.account_id, call.path["id"], _SEVERITIES, part),
-        present_log,
-        _id,
-        ascending=True,
-    ),
 }
 """How each list is read and shown."""
+
+
+SPREAD: Final[Mapping[type[msgspec.Struct], Callable[[Call], Spread[Any]]]] = {
+    TaskExecution: lambda call: spreads.task_executions(call.account_id, present_task_execution),
+    Log: lambda call: spreads.logs(call.account_id, present_log),
+}
+"""How what job executions have is read and shown."""
 
 
 def _add(path: str, name: str, what: str, kind: type[msgspec.Struct]) -> None:
     """An endpoint that finds in one list."""
 
     async def find(call: Call, body: Criterion) -> Wire:
-        if "id" in call.path:
-            await call.platform.executions.job_execution(call.account_id, call.path["id"])
+        if kind in SPREAD:
+            return await find_spread(call, kind, body)
         return await find_in(call, kind, LISTS[kind](call), body)
 
     _register(path, name, what, kind, find)
@@ -197,8 +202,15 @@ async def bulk(call: Call, body: BulkRequest) -> Wire:
 _add("/tasks/find", "tasks", "tasks", Task)
 _add("/jobs/find", "jobs", "jobs", Job)
 _register("/job_executions/find", "job_executions", "job executions", JobExecution, find_executions)
-_add("/job_executions/{id}/task_executions/find", "task_executions", "the task executions of one", TaskExecution)
-_add("/job_executions/{id}/logs/find", "logs", "logs of a job execution", Log)
+_add(
+    "/job_executions/{id}/task_executions/find",
+    "task_executions_of_execution",
+    "task executions of a job execution",
+    TaskExecution,
+)
+_add("/job_executions/{id}/logs/find", "logs_of_execution", "logs of a job execution", Log)
+_add("/task_executions/find", "task_executions", "task executions of any job executions", TaskExecution)
+_add("/logs/find", "logs", "logs of any job executions", Log)
 _add("/pipelines/find", "pipelines", "pipelines", Pipeline)
 _add("/projects/find", "projects", "projects", Project)
 _add("/variables/find", "variables", "variables, but not by what they say", Variable)

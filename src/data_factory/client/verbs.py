@@ -138,6 +138,7 @@ class _TaskExecutionVerbs:
     complete = Verb(calls.complete_task_execution)
     fail = Verb(calls.fail_task_execution)
     skip = Verb(calls.skip_task_execution)
+    search = Lister(calls.search_task_executions)
 
 
 class _JobVerbs:
@@ -186,6 +187,7 @@ class _JobExecutionVerbs:
     download_report = Verb(calls.download_report)
     log = Verb(calls.create_log)
     logs = Lister(calls.list_logs)
+    search_logs = Lister(calls.search_logs)
 
 
 class _PipelineVerbs:

@@ -7,6 +7,7 @@ narrowed by the store, whether it is found is decided by `engine.criteria`, so t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar, get_args
 
 import msgspec
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from data_factory.engine.criteria import Fields, bounds, compile_criterion, pinned, value_at
 from data_factory.model.criteria import Criterion
 from data_factory.model.errors import FieldError, Invalid
-from data_factory.model.records import JobExecutionRecord, SeenExecutionRecord
+from data_factory.model.records import JobExecutionRecord, SeenExecutionRecord, SeenRecord
 from data_factory.model.status import JobExecutionStatus
 from data_factory.service.paging import Part
 from data_factory.service.publications import Published
@@ -86,6 +87,22 @@ class Listed(msgspec.Struct, Generic[T], frozen=True):
     ascending: bool = False
 
 
+class Spread(msgspec.Struct, Generic[T], frozen=True):
+    """What job executions have, each of them some, and an account no list of.
+
+    `scan` says what is to be looked at, of one job execution or of all. `read` reads that, and leaves out what may be
+    large; `whole` does not. `state` is the field by which the store narrows it, and `states` what that can be.
+    """
+
+    scan: Callable[[Reads, str | None, Scan], Awaitable[list[SeenRecord]]]
+    read: Callable[[Reads, Sequence[str]], Awaitable[list[T]]]
+    present: Callable[[T], Shown]
+    state: str
+    states: Sequence[str]
+    whole: Callable[[Reads, Sequence[str], Part], Awaitable[list[T]]] | None = None
+    id: Callable[[T], str] = attrgetter("id")
+
+
 async def published(reads: Reads, account_id: str, part: Part) -> list[Published]:
     """The jobs of an account, with their present versions."""
     jobs = await reads.jobs_of_account(account_id, part)
@@ -114,9 +131,40 @@ class Finding:
             wanted = [one for one in seen if is_wanted(items.present(one))]
             return _page(wanted, items.id, part, items.id(seen[-1]) if more else None)
         every = await self._read(items, Part(limit=MOST_SORTED + 1))
-        if len(every) > MOST_SORTED:
-            raise _too_many_to_sort()
-        return _page(_after(part.cursor, _sorted(every, items, search.order), is_wanted, items), items.id, part, None)
+        return _page_of_sorted(every, items, search.order, is_wanted, part)
+
+    async def spread(
+        self, items: Spread[T], search: Search, part: Part, job_execution_id: str | None = None
+    ) -> Found[T]:
+        """What is looked for of what a job execution has, or all of an account: then by `createdAt` only, those of the
+        job execution that was launched last first.
+
+        Raises:
+            Invalid: what is asked for cannot be, or there is too much to be sorted.
+        """
+        is_wanted = compile_criterion(search.criterion, search.fields)
+        by_time = search.order.field == "createdAt"
+        criterion = search.criterion if by_time else Criterion()
+        scan = self._scan(criterion, search.order, part.cursor if by_time else None, items.state, items.states)
+        if not by_time:
+            scan = replace(scan, ascending=True, window=MOST_SORTED + 1, limit=MOST_SORTED + 1)
+        one = job_execution_id or _only(criterion, "jobExecutionId") or _only(criterion, "eventCorrelationId")
+
+        async def work(reads: Reads) -> Found[T]:
+            seen = await items.scan(reads, one, scan)
+            ids = [found.id for found in seen if found.id is not None]
+            by_id = {items.id(found): found for found in await items.read(reads, ids)}
+            every = [by_id[id] for id in ids if id in by_id]
+            if by_time:
+                wanted = [found for found in every if is_wanted(items.present(found))]
+                page = _page(wanted, items.id, part, seen[-1].cursor if _may_be_more(seen, scan) else None)
+            else:
+                page = _page_of_sorted(every, items, search.order, is_wanted, part)
+            if items.whole is None or not page.records:
+                return page
+            return _within(await items.whole(reads, [items.id(found) for found in page.records], part), items.id, page)
+
+        return await self._store.read(work)
 
     async def job_executions(self, account_id: str, search: Search, part: Part) -> Found[JobExecutionRecord]:
         """What is looked for of the job executions, by `createdAt`, without looking at their payloads.
@@ -125,42 +173,38 @@ class Finding:
             Invalid: what is asked for cannot be.
         """
         is_wanted = compile_criterion(search.criterion, search.fields)
-        scan, job_id = self._narrowed(search, part.cursor)
+        scan = self._scan(search.criterion, search.order, part.cursor, "status", _STATUSES)
+        job_id = _only(search.criterion, "jobId")
 
         async def work(reads: Reads) -> Found[JobExecutionRecord]:
             seen = await reads.scan_job_executions(account_id, job_id, scan)
-            enough = bool(seen) and (len(seen) == scan.limit or seen[0].looked_at == scan.window)
             wanted = [one for one in seen if is_wanted(shown_of(one))]
-            found = _page(wanted, lambda one: str(one.id), part, seen[-1].id if enough else None)
-            ids = [one.id for one in found.records]
+            page = _page(wanted, lambda one: str(one.id), part, seen[-1].id if _may_be_more(seen, scan) else None)
+            ids = [one.id for one in page.records]
             if not ids:
-                return Found([], found.go_on, found.incomplete)
+                return Found([], page.go_on, page.incomplete)
             room = Part(limit=len(ids), max_bytes=part.max_bytes)
             whole = await reads.job_executions_among(account_id, ids, search.order.ascending, room)
-            if len(whole) < len(ids):
-                return Found(whole, whole[-1].id)
-            return Found(whole, found.go_on, found.incomplete)
+            return _within(whole, lambda one: str(one.id), page)
 
         return await self._store.read(work)
 
     async def _read(self, items: Listed[T], part: Part) -> list[T]:
         return await self._store.read(lambda reads: items.read(reads, part))
 
-    def _narrowed(self, search: Search, cursor: str | None) -> tuple[Scan, str | None]:
-        """What the store can tell by itself is not looked for."""
-        statuses = pinned(search.criterion, "status")
-        jobs = pinned(search.criterion, "jobId")
-        since, until = bounds(search.criterion, "createdAt")
-        scan = Scan(
+    def _scan(self, criterion: Criterion, order: Order, cursor: str | None, state: str, states: Sequence[str]) -> Scan:
+        """What is to be looked at: what the store can tell by itself is not looked for is left out."""
+        wanted = pinned(criterion, state)
+        since, until = bounds(criterion, "createdAt")
+        return Scan(
             cursor=cursor,
-            ascending=search.order.ascending,
-            statuses=[one for one in _STATUSES if statuses is None or one.lower() in statuses],
+            ascending=order.ascending,
+            statuses=[one for one in states if wanted is None or one.lower() in wanted],
             since=-_FOREVER if since is None else since,
             until=_FOREVER if until is None else until,
             window=self._window,
             limit=self._most_seen,
         )
-        return scan, next(iter(jobs)) if jobs is not None and len(jobs) == 1 else None
 
 
 def shown_of(execution: SeenExecutionRecord) -> Shown:
@@ -180,6 +224,24 @@ def shown_of(execution: SeenExecutionRecord) -> Shown:
     }
 
 
+def _only(criterion: Criterion, field: str) -> str | None:
+    """The only text that a field can have where a criterion holds, if there is just one."""
+    texts = pinned(criterion, field)
+    return next(iter(texts)) if texts is not None and len(texts) == 1 else None
+
+
+def _may_be_more(seen: Sequence[SeenRecord] | Sequence[SeenExecutionRecord], scan: Scan) -> bool:
+    """Whether there may be more than what was looked at."""
+    return bool(seen) and (len(seen) == scan.limit or seen[0].looked_at == scan.window)
+
+
+def _within(whole: list[T], id: Callable[[T], str], page: Found[Any]) -> Found[T]:
+    """A page with all that its items have: as far as there is room for it."""
+    if whole and len(whole) < len(page.records):
+        return Found(whole, id(whole[-1]))
+    return Found(whole, page.go_on, page.incomplete)
+
+
 def _page(wanted: list[T], id: Callable[[T], str], part: Part, end: str | None) -> Found[T]:
     """A page of what was found up to `end`, which is None if that is all."""
     page = wanted[part.offset : part.offset + part.limit]
@@ -190,7 +252,17 @@ def _page(wanted: list[T], id: Callable[[T], str], part: Part, end: str | None) 
     return Found(page, end, incomplete=end is not None)
 
 
-def _sorted(every: list[T], items: Listed[T], order: Order) -> list[T]:
+def _page_of_sorted(
+    every: list[T], items: Listed[T] | Spread[T], order: Order, is_wanted: Callable[[Shown], bool], part: Part
+) -> Found[T]:
+    """A page of all that there is, in another order than that in which it is kept."""
+    if len(every) > MOST_SORTED:
+        message = f"there are more than {MOST_SORTED:,}: they are given only in the order in which they are kept"
+        raise Invalid(errors=(FieldError("sort", message),))
+    return _page(_after(part.cursor, _sorted(every, items, order), is_wanted, items), items.id, part, None)
+
+
+def _sorted(every: list[T], items: Listed[T] | Spread[T], order: Order) -> list[T]:
     """A list in another order: what has nothing in the field comes last; of what has the same, the newest first."""
     if order.field == "createdAt":
         return every[::-1]
@@ -205,14 +277,11 @@ def _sorted(every: list[T], items: Listed[T], order: Order) -> list[T]:
     return [one for _, one in some] + [one for value, one in known if value is None]
 
 
-def _after(cursor: str | None, every: list[T], is_wanted: Callable[[Shown], bool], items: Listed[T]) -> list[T]:
+def _after(
+    cursor: str | None, every: list[T], is_wanted: Callable[[Shown], bool], items: Listed[T] | Spread[T]
+) -> list[T]:
     """What is wanted of a list after a cursor; nothing comes after one that is not there."""
     begin = 0
     if cursor is not None:
         begin = next((place for place, one in enumerate(every, 1) if items.id(one) == cursor), len(every))
     return [one for one in every[begin:] if is_wanted(items.present(one))]
-
-
-def _too_many_to_sort() -> Invalid:
-    message = f"there are more than {MOST_SORTED:,}: they are given only in the order in which they are kept"
-    return Invalid(errors=(FieldError("sort", message),))

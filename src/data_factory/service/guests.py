@@ -38,9 +38,14 @@ async def task_executions_of(reads: Reads, account_id: str, id: str, part: Part)
     """
     execution = await job_execution_of(reads, account_id, id)
     rows = await reads.task_executions_of_job(execution.job_account_id, execution.id, part)
-    if not execution.is_guests:
-        return rows
-    return [replace(row, input=EMPTY, output=EMPTY, worker_id=None) for row in rows]
+    return [task_execution_as_launched(row, account_id) for row in rows]
+
+
+def task_execution_as_launched(row: TaskExecutionRecord, account_id: str) -> TaskExecutionRecord:
+    """A task execution as the account that has launched its job execution is shown it."""
+    if row.account_id == account_id:
+        return row
+    return replace(row, input=EMPTY, output=EMPTY, worker_id=None)
 
 
 def told_to_guest(row: ToldRecord) -> ToldRecord:

@@ -56,6 +56,15 @@ def alternatives(name: str, sql: str) -> Iterator[tuple[str, str]]:
         )
 
 
+def way(job_execution_id: str | None, ascending: bool) -> str:
+    """Which of the statements that go through what job executions have: how its name ends.
+
+    >>> way(None, ascending=True), way("01a2098b3c8759d89d78fd05", ascending=False)
+    ('account_ascending', 'job_execution')
+    """
+    return f"{'account' if job_execution_id is None else 'job_execution'}{'_ascending' if ascending else ''}"
+
+
 def numbered(sql: str, mark: str) -> Statement:
     """A statement with its parameters numbered, each number behind a `mark`.
 

@@ -9,7 +9,18 @@ from data_factory.client.call import Call, Listing, Pages
 from data_factory.client.calls.parts import keyed, path_of
 from data_factory.model.criteria import Criterion
 from data_factory.model.requests import BulkVerb, VersionChoice
-from data_factory.model.resources import Bulk, File, Job, JobExecution, Pipeline, Project, Task, Variable
+from data_factory.model.resources import (
+    Bulk,
+    File,
+    Job,
+    JobExecution,
+    Log,
+    Pipeline,
+    Project,
+    Task,
+    TaskExecution,
+    Variable,
+)
 
 CriterionLike = Criterion | Mapping[str, Any]
 SortOrder = Literal["ASC", "DESC"]
@@ -38,6 +49,34 @@ def search_job_executions(
     >>> client.job_executions.search({"type": "eq", "field": "status", "value": "FAILED"})  # doctest: +SKIP
     """
     return _search("job_executions", criterion, Listing[JobExecution], None, order, size)
+
+
+def search_task_executions(
+    criterion: CriterionLike,
+    *,
+    job_execution_id: str | None = None,
+    sort: str | None = None,
+    order: SortOrder | None = None,
+    size: int = 100,
+) -> Pages[TaskExecution]:
+    """The task executions for which a criterion holds: of one job execution, oldest first, or sorted by any field; else
+    of all, those of the job execution that was launched last first.
+
+    >>> client.task_executions.search({"type": "eq", "field": "status", "value": "FAILED"})  # doctest: +SKIP
+    """
+    return _search("task_executions", criterion, Listing[TaskExecution], sort, order, size, job_execution_id)
+
+
+def search_logs(
+    criterion: CriterionLike,
+    *,
+    job_execution_id: str | None = None,
+    sort: str | None = None,
+    order: SortOrder | None = None,
+    size: int = 100,
+) -> Pages[Log]:
+    """What was told, and for which a criterion holds: of one job execution, or of all, as `search_task_executions`."""
+    return _search("logs", criterion, Listing[Log], sort, order, size, job_execution_id)
 
 
 def search_pipelines(
@@ -104,7 +143,9 @@ def _search(
     sort: str | None,
     order: str | None,
     size: int,
+    job_execution_id: str | None = None,
 ) -> Pages[T]:
     given = {"sort": sort, "sortOrder": order}
     params = {name: value for name, value in given.items() if value is not None}
-    return Pages(path=path_of(resource, "find"), result=result, params=params, size=size, body=criterion)
+    of = () if job_execution_id is None else ("job_executions", job_execution_id)
+    return Pages(path=path_of(*of, resource, "find"), result=result, params=params, size=size, body=criterion)

@@ -24,6 +24,7 @@ from data_factory.model.records.job_executions import (
     JobExecutionRecord,
     LinkRecord,
     SeenExecutionRecord,
+    SeenRecord,
     SlotRecord,
     WaitingRecord,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "SealedRecord",
     "SecretRecord",
     "SeenExecutionRecord",
+    "SeenRecord",
     "SlotRecord",
     "StandingRecord",
     "TakeoverRecord",

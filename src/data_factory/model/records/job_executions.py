@@ -81,6 +81,17 @@ class SeenExecutionRecord(Record, frozen=True):
     looked_at: int
 
 
+class SeenRecord(Record, frozen=True):
+    """What a find looks at of what job executions have: one thing, or, without an `id`, a job execution that has none.
+
+    `cursor` is where to go on after it, `looked_at` how many there were to look at.
+    """
+
+    id: str | None
+    cursor: str
+    looked_at: int
+
+
 class SlotRecord(Record, frozen=True):
     """A job execution that has a slot of its pipeline."""
 

@@ -10,7 +10,7 @@ import msgspec
 from asyncpg import Connection, Record
 
 from data_factory.store.postgresql.statements import statements
-from data_factory.store.promises import Slice
+from data_factory.store.promises import Scan, Slice
 from data_factory.store.promises.failures import expect
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -57,6 +57,11 @@ class Session:
 
     async def _listed_within(self, record: type[R], name: str, part: Slice, **values: Any) -> list[R]:
         return await self._listed(record, name, part, max_bytes=part.max_bytes, **values)
+
+    async def _scanned(self, record: type[R], name: str, scan: Scan, **values: Any) -> list[R]:
+        """What a find looks at."""
+        asked = {"since": scan.since, "until": scan.until, "window": scan.window, "limit": scan.limit}
+        return await self._all(record, name, cursor=scan.cursor, statuses=list(scan.statuses), **asked, **values)
 
     async def _counts(self, name: str, **values: Any) -> dict[str, int]:
         return {row[0]: row[1] for row in await self._fetch(name, **values)}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from data_factory.model.records import LogRecord, LogTallyRecord
+from data_factory.model.records import LogRecord, LogTallyRecord, SeenRecord
 from data_factory.model.status import Severity
-from data_factory.store.promises.parts import Slice
+from data_factory.store.promises.parts import Scan, Slice
 
 
 class LogReads(Protocol):
@@ -17,6 +17,14 @@ class LogReads(Protocol):
         self, account_id: str, job_execution_id: str, severities: Iterable[Severity], part: Slice
     ) -> list[LogRecord]:
         """What was told of a job execution in these severities, oldest first."""
+        ...
+
+    async def scan_logs(self, account_id: str, job_execution_id: str | None, scan: Scan) -> list[SeenRecord]:
+        """As `scan_task_executions`, of what was told."""
+        ...
+
+    async def logs_among(self, account_id: str, ids: Iterable[str]) -> list[LogRecord]:
+        """Those of these that are of the account, in any order."""
         ...
 
 

@@ -28,7 +28,7 @@ class Slice(Protocol):
 
 class Scan(Protocol):
     """What a find looks at: of a list, what comes after `cursor`, the next `window` of them, and of these the first
-    `limit` that have one of the `statuses` and were launched between `since` and `until`."""
+    `limit` that have one of the `statuses` (of logs: severities) and were made between `since` and `until`."""
 
     @property
     def cursor(self) -> str | None: ...

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from data_factory.model.records import StandingRecord, TaskExecutionRecord, ToldRecord, WaitingRecord
-from data_factory.store.promises.parts import Pair, Slice
+from data_factory.model.records import SeenRecord, StandingRecord, TaskExecutionRecord, ToldRecord, WaitingRecord
+from data_factory.store.promises.parts import Pair, Scan, Slice
 
 
 class TaskExecutionReads(Protocol):
@@ -20,6 +20,26 @@ class TaskExecutionReads(Protocol):
 
     async def task_executions_in_short(self, account_id: str, ids: Iterable[str]) -> list[TaskExecutionRecord]:
         """These, without what went in and came out."""
+        ...
+
+    async def scan_task_executions(self, account_id: str, job_execution_id: str | None, scan: Scan) -> list[SeenRecord]:
+        """What a find looks at of the task executions of one job execution, or of all that the account has launched:
+        those of the first launched first, each in the order in which they were made, or all of it the other way round.
+
+        After a cursor that is a job execution, what is of the ones behind it. The last one that was looked at is there
+        whatever it is: its `cursor` is where to go on.
+        """
+        ...
+
+    async def task_executions_seen(self, account_id: str, ids: Iterable[str]) -> list[TaskExecutionRecord]:
+        """Those of these that are of a job execution that the account has launched, without what went in and came out,
+        in any order."""
+        ...
+
+    async def task_executions_among(
+        self, account_id: str, ids: Iterable[str], part: Slice
+    ) -> list[TaskExecutionRecord]:
+        """The same, with all that they have, in the order of the ids; of the `part`, only `max_bytes` counts."""
         ...
 
     async def task_execution_ids_of_job(self, account_id: str, job_execution_id: str, part: Slice) -> list[str]:

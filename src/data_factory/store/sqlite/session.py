@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from data_factory.model.records import JobExecutionRecord, TaskExecutionRecord
-from data_factory.store.promises import Slice
+from data_factory.store.promises import Scan, Slice
 from data_factory.store.sqlite.statements import statements
 from data_factory.store.statements import numbered
 
@@ -82,6 +82,11 @@ class Session:
             room -= len(one.input) + len(one.output)
         cursor.close()
         return found
+
+    def _scanned(self, record: type[R], name: str, scan: Scan, **values: Any) -> list[R]:
+        """What a find looks at."""
+        asked = {"since": scan.since, "until": scan.until, "window": scan.window, "limit": scan.limit}
+        return self._all(record, name, cursor=scan.cursor, statuses=array(scan.statuses), **asked, **values)
 
     def _counts(self, name: str, **values: Any) -> dict[str, int]:
         return dict(self._execute(name, **values).fetchall())

@@ -32,18 +32,7 @@ class JobExecutionReads(Session):
 
     async def scan_job_executions(self, account_id: str, job_id: str | None, scan: Scan) -> list[SeenExecutionRecord]:
         name = f"scan_of_{'account' if job_id is None else 'job'}{'_ascending' if scan.ascending else ''}"
-        return await self._all(
-            SeenExecutionRecord,
-            name,
-            account_id=account_id,
-            job_id=job_id,
-            cursor=scan.cursor,
-            statuses=list(scan.statuses),
-            since=scan.since,
-            until=scan.until,
-            window=scan.window,
-            limit=scan.limit,
-        )
+        return await self._scanned(SeenExecutionRecord, name, scan, account_id=account_id, job_id=job_id)
 
     async def job_executions_among(
         self, account_id: str, ids: Iterable[str], ascending: bool, part: Slice

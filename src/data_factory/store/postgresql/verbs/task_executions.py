@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from data_factory.model.records import StandingRecord, TaskExecutionRecord, ToldRecord, WaitingRecord
+from data_factory.model.records import SeenRecord, StandingRecord, TaskExecutionRecord, ToldRecord, WaitingRecord
 from data_factory.store.postgresql.session import Session, WritingSession, columns, texts
-from data_factory.store.promises import Pair, Slice
+from data_factory.store.promises import Pair, Scan, Slice
+from data_factory.store.statements import way
 
 
 class TaskExecutionReads(Session):
@@ -24,6 +25,20 @@ class TaskExecutionReads(Session):
 
     async def task_executions_in_short(self, account_id: str, ids: Iterable[str]) -> list[TaskExecutionRecord]:
         return await self._all(TaskExecutionRecord, "task_executions_in_short", account_id=account_id, ids=texts(ids))
+
+    async def task_executions_seen(self, account_id: str, ids: Iterable[str]) -> list[TaskExecutionRecord]:
+        return await self._all(TaskExecutionRecord, "task_executions_seen", account_id=account_id, ids=texts(ids))
+
+    async def task_executions_among(
+        self, account_id: str, ids: Iterable[str], part: Slice
+    ) -> list[TaskExecutionRecord]:
+        values = {"account_id": account_id, "ids": texts(ids)}
+        return await self._listed_within(TaskExecutionRecord, "task_executions_among", part, **values)
+
+    async def scan_task_executions(self, account_id: str, job_execution_id: str | None, scan: Scan) -> list[SeenRecord]:
+        name = f"scan_of_task_executions_of_{way(job_execution_id, scan.ascending)}"
+        values = {"account_id": account_id, "job_execution_id": job_execution_id}
+        return await self._scanned(SeenRecord, name, scan, **values)
 
     async def task_execution_ids_of_job(self, account_id: str, job_execution_id: str, part: Slice) -> list[str]:
         values = {"account_id": account_id, "job_execution_id": job_execution_id}

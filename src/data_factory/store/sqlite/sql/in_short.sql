@@ -5,12 +5,15 @@ SELECT id, account_id, job_id, job_version, job_account_id, pipeline_id, status,
 -- The plus keeps it from reading all of the account.
 FROM job_executions WHERE +account_id = :account_id AND id IN (SELECT value FROM json_each(:ids));
 
--- name: task_executions_in_short
+-- name: task_executions_{in_short|seen}
+-- Those of an account's jobs; or of the job executions that it has launched, be the jobs another's.
 SELECT id, account_id, job_execution_id, task_id, type, path, attempt, status, '{}' AS input, '{}' AS output,
     failure, warning, progress, worker_id, claim_id, lease, lease_ms, lease_expires_at, created_at,
     updated_at, available_at, poll_timeout_at, started_at, timeout_at, ended_at, timer_at, paused_at,
     traceparent
-FROM task_executions WHERE account_id = :account_id AND id IN (SELECT value FROM json_each(:ids));
+FROM task_executions AS t WHERE {1:account_id = :account_id|EXISTS (
+    SELECT 1 FROM job_executions AS j WHERE j.id = t.job_execution_id AND j.account_id = :account_id
+)} AND id IN (SELECT value FROM json_each(:ids));
 
 -- name: task_execution_ids_of_job
 -- Sorts the numbers of all that the job has.

@@ -58,18 +58,7 @@ class JobExecutions(Session):
 
     async def scan_job_executions(self, account_id: str, job_id: str | None, scan: Scan) -> list[SeenExecutionRecord]:
         name = f"scan_of_{'account' if job_id is None else 'job'}{'_ascending' if scan.ascending else ''}"
-        return self._all(
-            SeenExecutionRecord,
-            name,
-            account_id=account_id,
-            job_id=job_id,
-            cursor=scan.cursor,
-            statuses=array(scan.statuses),
-            since=scan.since,
-            until=scan.until,
-            window=scan.window,
-            limit=scan.limit,
-        )
+        return self._scanned(SeenExecutionRecord, name, scan, account_id=account_id, job_id=job_id)
 
     async def job_executions_among(
         self, account_id: str, ids: Iterable[str], ascending: bool, part: Slice
