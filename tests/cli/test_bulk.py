@@ -37,7 +37,8 @@ def test_wrong_use(cli: CommandLine) -> None:
         (["dance", "--all"], "dance"),
         (["cancel", "--filter", "[]"], "not a JSON object"),
         (["cancel", "--since", "soon"], "--since soon is not a length"),
-        (["cancel", "--status", "BAD"], "filter.queries[0].value[0]"),
+        (["cancel", "--status", "BAD"], "'--status': 'BAD' is not one of"),
+        (["cancel", "--filter", '{"type": "eq", "field": "no"}'], "filter.field: expected one of"),
         (["cancel", "--job", "no-such-job"], "There is no job"),
     ):
         assert said in cli("execution", "bulk", *words, code=2).err

@@ -23,6 +23,9 @@ def test_executions_are_listed_newest_first(cli: CommandLine, desk: Desk) -> Non
 def test_an_empty_list_says_what_to_do(cli: CommandLine, desk: Desk) -> None:
     empty = cli("execution", "list", "--job", desk.job)
     assert (empty.out, empty.err) == ("", "There are no job executions: `data-factory run JOB` makes one.\n")
+    none = cli("execution", "list", "--job", desk.job, "--status", "failed")
+    assert (none.out, none.err) == ("", f"There are no such job executions of {desk.job}.\n")
+    assert "'BAD' is not one of" in cli("execution", "list", "--status", "BAD", code=2).err
     assert cli("execution", "list", "--job", desk.job, "--json").json == []
 
 

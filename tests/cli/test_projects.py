@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from data_factory.client import Client
-from tests.cli.conftest import CommandLine
+from tests.cli.conftest import CommandLine, Desk
 
 
 def test_a_project_from_its_making_to_its_end(cli: CommandLine, api: Client) -> None:
@@ -19,6 +19,18 @@ def test_a_project_from_its_making_to_its_end(cli: CommandLine, api: Client) -> 
         assert cli("project", "delete", name).out == f"Deleted the project {name}\n"
     assert "There is no project 'Sales'" in cli("project", "delete", "Sales", code=2).err
     assert "--to and --top" in cli("project", "move", "x", code=2).err
+
+
+def test_a_project_is_made_by_its_path_and_its_jobs_are_listed(cli: CommandLine, desk: Desk) -> None:
+    made = cli("project", "create", "Buying", "--json").json
+    inner = cli("project", "create", "Buying/Orders", "--json").json
+    assert (inner["displayName"], inner["parentId"]) == ("Orders", made["id"])
+    assert "There is no project 'Selling'" in cli("project", "create", "Selling/Orders", code=2).err
+    assert "once" in cli("project", "create", "Buying/Orders", "--in", "Buying", code=2).err
+    desk.api.jobs.update(desk.job_id, {**desk.definition, "projectId": inner["id"]})
+    assert [one["id"] for one in cli("job", "list", "--project", "Buying/Orders", "--json").json] == [desk.job_id]
+    assert desk.job in cli("job", "list", "--project", inner["id"]).out
+    assert cli("job", "list", "--project", "Buying").err == "No job is in Buying.\n"
 
 
 def test_two_of_one_name_are_named_by_id(cli: CommandLine) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from data_factory.model.requests import ProgressBody
 from tests.cli.conftest import CommandLine, Desk
@@ -124,6 +125,42 @@ def test_many_are_changed_after_a_yes_and_the_bar_says_how_far_it_is(cli: Comman
     assert terminal.text.splitlines()[-1].strip() == "Canceled 3 job executions."
     assert terminal.said.count("\x1b[?25l") == terminal.said.count("\x1b[?25h"), "the cursor is shown again"
     assert statuses() == {"TERMINATED"}
+
+
+def test_what_is_deleted_is_asked_for_first(cli: CommandLine, desk: Desk, tmp_path: Path) -> None:
+    cli("purge", "--older-than", "0m")
+    ended = desk.launch()
+    desk.complete()
+    (tmp_path / "kept.txt").write_text("kept")
+    file = desk.api.files.upload(tmp_path / "kept.txt")
+    task = desk.api.tasks.create({"key": "asked-for"})
+    project = desk.api.projects.create("Asked")
+    asked = {
+        ("execution", "delete", ended): f"Delete {ended}, with its task executions and logs? [y/N]",
+        ("purge", "--older-than", "0m"): "Delete 1 job executions? [y/N]",
+        ("file", "delete", file.id): "Delete 'kept.txt', 4 bytes? [y/N]",
+        ("task", "delete", task.id): "Delete the task asked-for? [y/N]",
+        ("project", "delete", "Asked"): "Delete the project Asked? [y/N]",
+    }
+    for words, question in asked.items():
+        with on_terminal(cli, *words, width=200) as terminal:
+            terminal.until(question)
+            terminal.press("n\n")
+            assert terminal.end() == 1, terminal.text
+    assert desk.api.job_executions.get(ended).status == "COMPLETED"
+    assert (desk.api.files.get(file.id), desk.api.projects.get(project.id).display_name) == (file, "Asked")
+    with on_terminal(cli, "purge", "--older-than", "0m") as terminal:
+        terminal.until("[y/N]")
+        terminal.press("y\n")
+        assert terminal.end() == 0
+    assert terminal.text.splitlines()[-1].strip() == "Deleted 1 job executions: 1 COMPLETED."
+    for words in list(asked)[2:]:
+        with on_terminal(cli, *words, "--yes") as terminal:
+            assert terminal.end() == 0
+        assert "[y/N]" not in terminal.text
+    with on_terminal(cli, "purge", "--older-than", "0m") as terminal:
+        assert terminal.end() == 0
+    assert terminal.text.strip() == "Deleted 0 job executions."
 
 
 def test_nothing_is_asked_where_there_is_nothing_to_ask(cli: CommandLine, desk: Desk) -> None:

@@ -58,6 +58,36 @@ def test_only_of_these_ends_and_jobs(cli: CommandLine, desk: Desk) -> None:
     assert "url" in cli("webhook", "create", "ftp://example.com", code=2).err
 
 
+def test_one_is_changed_and_what_is_not_said_stays(cli: CommandLine, desk: Desk) -> None:
+    words = ("--status", "FAILED", "--job", desk.job)
+    id = cli("webhook", "create", "http://127.0.0.1:9/", *words, "--json").json["id"]
+
+    def update(*words: str) -> tuple[str, list[str], list[str], bool]:
+        found = cli("webhook", "update", id, *words, "--json").json
+        return found["url"], found["statuses"], found["jobIds"], found["isActive"]
+
+    assert update("--inactive") == ("http://127.0.0.1:9/", ["FAILED"], [desk.job_id], False)
+    assert update("--address", "http://127.0.0.1:9/new") == ("http://127.0.0.1:9/new", ["FAILED"], [desk.job_id], False)
+    assert update("--status", "TIMEDOUT", "--active") == ("http://127.0.0.1:9/new", ["TIMEDOUT"], [desk.job_id], True)
+    assert update("--all", "--status", "FAILED") == ("http://127.0.0.1:9/new", ["FAILED"], [], True)
+    assert update("--all") == ("http://127.0.0.1:9/new", [], [], True)
+    assert "http://127.0.0.1:9/new" in cli("webhook", "update", id, "--job", desk.job).out
+    cli("webhook", "delete", id)
+
+
+def test_what_all_were_told_of_one_job_execution(cli: CommandLine, desk: Desk, there: Receiver) -> None:
+    for _ in range(2):
+        cli("run", desk.job, "--webhook", there.address)
+        desk.complete()
+        got = there.next()
+    ended = got.json["data"]["id"]
+    [delivery] = cli("webhook", "deliveries", "--execution", ended, "--json").json
+    assert (delivery["id"], delivery["jobExecutionId"]) == (got.id, ended)
+    assert delivery["webhookId"] in cli("webhook", "deliveries", "--execution", ended).out
+    for words in ((), ("01a2b3c4d5e6f708192a3b4c", "--execution", ended)):
+        assert "Say of which webhook" in cli("webhook", "deliveries", *words, code=2).err
+
+
 def test_a_run_that_somebody_is_told_of(cli: CommandLine, desk: Desk, there: Receiver) -> None:
     own = cli("run", desk.job, "--webhook", there.address)
     assert "DATA_FACTORY_WEBHOOK_SECRET gives your own" in own.err

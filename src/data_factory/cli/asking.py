@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
 from data_factory.cli.exit_codes import ExitCode
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def ask_first(yes: bool, question: str) -> None:
+    """Go on if that was said beforehand, if there is nobody to ask, or after a yes."""
+    if not yes and is_asked():
+        confirm(question)
 
 
 def is_asked() -> bool:

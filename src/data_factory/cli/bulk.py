@@ -17,8 +17,9 @@ from rich.console import Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from data_factory.cli.asking import confirm, is_asked
+from data_factory.cli.asking import Yes, confirm, is_asked
 from data_factory.cli.connection import Connection, connected
+from data_factory.cli.executions import Statuses
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.names import launchable_named
 from data_factory.cli.options import Url
@@ -49,10 +50,7 @@ class Verb(StrEnum):
 
 def bulk_executions(
     verb: Annotated[Verb, typer.Argument(metavar="VERB", help="cancel, pause, resume, rerun, retry or delete.")],
-    wanted: Annotated[
-        list[str] | None,
-        typer.Option("--status", metavar="STATUS", help="Only those with it; as often as needed.", show_default=False),
-    ] = None,
+    wanted: Statuses = None,
     job: Annotated[str | None, typer.Option(metavar="JOB", help="Only those of this job, by key or id.")] = None,
     since: Annotated[
         str | None, typer.Option(metavar="DURATION", help="Only those launched in the last 2h, 30m, '1 day'.")
@@ -67,7 +65,7 @@ def bulk_executions(
         bool, typer.Option("--latest", help="Run again in the newest version of the job, not in the one that it had.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say to which it would be done.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -108,7 +106,7 @@ class _Work:
     def __init__(self, connection: Connection, verb: Verb, queries: Sequence[Any], reason: str, latest: bool) -> None:
         self._connection = connection
         self._verb = verb
-        self._filter = {"type": "and", "queries": queries} if queries else {}
+        self._filter = queries[0] if len(queries) == 1 else {"type": "and", "queries": queries} if queries else {}
         self._reason = reason
         self._latest = latest
         self._key = secrets.token_hex(16)
@@ -149,7 +147,7 @@ def _criterion(
     """All that must hold."""
     queries: list[Any] = []
     if statuses:
-        queries.append({"type": "in", "field": "status", "value": [one.upper() for one in statuses]})
+        queries.append({"type": "in", "field": "status", "value": list(statuses)})
     if job is not None:
         queries.append({"type": "eq", "field": "jobId", "value": launchable_named(connection, job).value.id})
     if since is not None:

@@ -45,6 +45,24 @@ ExecutionId = Annotated[
 MOST_TASKS: Final = 100
 
 
+class Wanted(StrEnum):
+    """The status of a job execution."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    USER_ERROR = "USER_ERROR"
+    FAILED = "FAILED"
+    TERMINATED = "TERMINATED"
+    TIMEDOUT = "TIMEDOUT"
+
+
+Statuses = Annotated[
+    list[Wanted] | None,
+    typer.Option("--status", help="Only those with it; as often as needed.", case_sensitive=False, show_default=False),
+]
+
+
 class Least(StrEnum):
     """How bad it must be to be shown."""
 
@@ -59,10 +77,7 @@ app: Final = typer.Typer(name="execution", help="Show and cancel job executions.
 @app.command("list")
 def list_executions(
     job: Annotated[str | None, typer.Option(metavar="JOB", help="Only those of this job, by key or id.")] = None,
-    wanted: Annotated[
-        list[str] | None,
-        typer.Option("--status", metavar="STATUS", help="Only those with it; as often as needed.", show_default=False),
-    ] = None,
+    wanted: Statuses = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, at most.")] = 20,
     url: Url = None,
     as_json: Json = False,
@@ -76,10 +91,12 @@ def list_executions(
     """
     with connected(url) as connection:
         job_id = launchable_named(connection, job).value.id if job else None
-        statuses = ",".join(wanted).upper() if wanted else None
+        statuses = ",".join(wanted) if wanted else None
         found, more = connection.some(calls.list_job_executions(job_id=job_id, status=statuses), limit)
         executions = [execution.value for execution in found]
         hint = f"There are no job executions: `{connection.command('run JOB')}` makes one."
+        if statuses:
+            hint = f"There are no such job executions{f' of {job}' if job else ''}."
         show_list(as_json, [item.json for item in found], lambda: _executions(connection, executions), hint)
         if more:
             note(f"There are more: --limit {limit * 5}")
@@ -275,6 +292,9 @@ def _execution(connection: Connection, execution: JobExecution) -> RenderableTyp
                 "job": f"{key}{version}",
                 "status": status(execution.status),
                 "paused": _paused(execution),
+                "runs again": execution.retry_of or execution.rerun_of,
+                "again as": ", ".join(execution.run_again_as) or None,
+                "within": execution.parent.job_execution_id if execution.parent else None,
                 "starts": moment(execution.start_at) if execution.start_at else None,
                 "failure": explained(execution.failure) if execution.failure else None,
                 "created": moment(execution.created_at),

@@ -13,6 +13,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
+from data_factory.cli.asking import Yes, ask_first
 from data_factory.cli.connection import Answer, connected
 from data_factory.cli.documents import STDIN
 from data_factory.cli.exit_codes import ExitCode, Stop
@@ -138,14 +139,16 @@ def download_file(
 
 
 @app.command("delete")
-def delete_file(file: Id, url: Url = None, as_json: Json = False) -> None:
-    """Delete a file that no job uses.
+def delete_file(file: Id, yes: Yes = False, url: Url = None, as_json: Json = False) -> None:
+    """Delete a file that no job uses. On a terminal, asks first.
 
     \b
     Example:
       data-factory file delete 01a214a6146c14e055a20249778cd4cee94b8cd29bccca2167d06a68121deb1e
     """
     with connected(url) as connection:
+        found = connection.ask(calls.get_file(file)).value
+        ask_first(yes, f"Delete {found.filename!r}, {decimal(found.size)}?")
         deleted = connection.ask(calls.delete_file(file))
         if as_json:
             show_json(deleted.json)

@@ -111,16 +111,30 @@ def push_job(
 
 
 @app.command("list")
-def list_jobs(url: Url = None, as_json: Json = False) -> None:
+def list_jobs(
+    project: Annotated[
+        str | None, typer.Option(metavar="PROJECT", help="Only those in this project, by path or id.")
+    ] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
     """List the jobs, newest first.
 
     \b
-    Example:
+    Examples:
       data-factory job list
+      data-factory job list --project Sales/Imports
     """
     with connected(url) as connection:
-        found = list(connection.read(calls.list_jobs()))
         hint = f"There are no jobs yet: `{connection.command('job push FOLDER')}` publishes one."
+        asked = calls.list_jobs()
+        if project is not None:
+            id = project_named(connection, project).value.id
+            asked, hint = (
+                calls.search_jobs({"type": "eq", "field": "projectId", "value": id}),
+                f"No job is in {project}.",
+            )
+        found = list(connection.read(asked))
         show_list(as_json, [job.json for job in found], lambda: _jobs([job.value for job in found]), hint)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
-from data_factory.cli.asking import confirm, is_asked
+from data_factory.cli.asking import Yes, confirm, is_asked
 from data_factory.cli.connection import Connection, connected
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.names import filled
@@ -102,7 +102,7 @@ def list_keys(url: Url = None, as_json: Json = False) -> None:
 @app.command("revoke")
 def revoke_key(
     key: Annotated[str, typer.Argument(metavar="ID", help="The id of the key.", show_default=False, callback=filled)],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:

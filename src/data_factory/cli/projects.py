@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
+from data_factory.cli.asking import Yes, ask_first
 from data_factory.cli.connection import Answer, connected
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.options import Url
@@ -24,7 +25,7 @@ app: Final = typer.Typer(name="project", help="Keep jobs in folders.", no_args_i
 
 @app.command("create")
 def create_project(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called, or its path.", show_default=False)],
     inside: Annotated[
         str | None, typer.Option("--in", metavar="PROJECT", help="The project that it is in.  [none]")
     ] = None,
@@ -36,12 +37,16 @@ def create_project(
     \b
     Examples:
       data-factory project create Sales
+      data-factory project create Sales/Imports
       data-factory project create Imports --in Sales
     """
+    way, _, last = name.rpartition("/")
+    if inside and way:
+        raise Stop(ExitCode.USAGE, f"Name the way to it once: {name} or --in {inside}.")
     with connected(url) as connection:
-        parent = project_named(connection, inside).value.id if inside else None
-        made = connection.ask(calls.create_project(name, parent_id=parent))
-        _tell(made, f"Created the project {made.value.display_name}: {made.value.id}", as_json)
+        parent = project_named(connection, way or inside or "").value.id if way or inside else None
+        made = connection.ask(calls.create_project(last, parent_id=parent))
+        _tell(made, f"Created the project {name}: {made.value.id}", as_json)
 
 
 @app.command("list")
@@ -102,8 +107,8 @@ def rename_project(
 
 
 @app.command("delete")
-def delete_project(project: ProjectName, url: Url = None, as_json: Json = False) -> None:
-    """Delete a project that has nothing in it.
+def delete_project(project: ProjectName, yes: Yes = False, url: Url = None, as_json: Json = False) -> None:
+    """Delete a project that has nothing in it. On a terminal, asks first.
 
     \b
     Example:
@@ -111,6 +116,7 @@ def delete_project(project: ProjectName, url: Url = None, as_json: Json = False)
     """
     with connected(url) as connection:
         id = project_named(connection, project).value.id
+        ask_first(yes, f"Delete the project {project}?")
         deleted = connection.ask(calls.delete_project(id))
         _tell(deleted, f"Deleted the project {deleted.value.display_name}", as_json)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, get_args
 import typer
 from rich.table import Table
 
+from data_factory.cli.asking import Yes, ask_first
 from data_factory.cli.connection import connected
 from data_factory.cli.names import task_named
 from data_factory.cli.options import Url, for_typer
@@ -121,15 +122,17 @@ def get_task(task: TaskName, url: Url = None, as_json: Json = False) -> None:
 
 
 @app.command("delete")
-def delete_task(task: TaskName, url: Url = None, as_json: Json = False) -> None:
-    """Delete a custom task that no job names.
+def delete_task(task: TaskName, yes: Yes = False, url: Url = None, as_json: Json = False) -> None:
+    """Delete a custom task that no job names. On a terminal, asks first.
 
     \b
     Example:
       data-factory task delete example-task
     """
     with connected(url) as connection:
-        deleted = connection.ask(calls.delete_task(task_named(connection, task).value.id))
+        found = task_named(connection, task).value
+        ask_first(yes, f"Delete the task {found.key}?")
+        deleted = connection.ask(calls.delete_task(found.id))
         if as_json:
             show_json(deleted.json)
         else:

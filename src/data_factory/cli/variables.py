@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
-from data_factory.cli.asking import confirm, is_asked
+from data_factory.cli.asking import Yes, ask_first
 from data_factory.cli.connection import Answer, Connection, connected
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.names import filled
@@ -105,7 +105,7 @@ def set_variable(
 @app.command("delete")
 def delete_variable(
     key: Key,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -117,8 +117,7 @@ def delete_variable(
     """
     with connected(url) as connection:
         found = _named(connection, key)
-        if not yes and is_asked():
-            confirm(f"Delete {key}? Jobs that read it are given an empty text")
+        ask_first(yes, f"Delete {key}? Jobs that read it are given an empty text")
         gone = connection.ask(calls.delete_variable(found.value.id))
         if as_json:
             show_json(gone.json)

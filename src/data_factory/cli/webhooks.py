@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Final
 
 import typer
 from rich.table import Table
 
-from data_factory.cli.asking import confirm, is_asked
+from data_factory.cli.asking import Yes, ask_first
 from data_factory.cli.connection import connected
+from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.names import filled, job_named
 from data_factory.cli.options import Url
 from data_factory.cli.plain import note
-from data_factory.cli.rendering import Json, console, moment, printable, show_json, show_list, status, table, when
+from data_factory.cli.rendering import Json, console, moment, printable, show, show_json, show_list, status, table, when
 from data_factory.client import calls
 from data_factory.model.resources import Webhook, WebhookDelivery
 from data_factory.model.status import JobExecutionEnd
@@ -81,10 +83,54 @@ def list_webhooks(url: Url = None, as_json: Json = False) -> None:
         show_list(as_json, [one.json for one in found], lambda: _webhooks([one.value for one in found]), hint)
 
 
+@app.command("update")
+def update_webhook(
+    webhook: WebhookId,
+    address: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where it is told from now on.")] = None,
+    on: Annotated[
+        list[End] | None,
+        typer.Option("--status", help="Only of ends with this status; as often as needed.", show_default=False),
+    ] = None,
+    jobs: Annotated[
+        list[str] | None,
+        typer.Option("--job", metavar="JOB", help="Only of this job, by key or id; as often as needed."),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Of all ends of all jobs, as far as nothing else is said.")
+    ] = False,
+    active: Annotated[
+        bool | None, typer.Option("--active/--inactive", help="Whether it is told anything.", show_default=False)
+    ] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Change where a webhook is told, and of what; what is not said stays. Its secret stays, too.
+
+    \b
+    Examples:
+      data-factory webhook update 01a2b3c4d5e6f708192a3b4c --active
+      data-factory webhook update 01a2b3c4d5e6f708192a3b4c --all --status FAILED
+    """
+    with connected(url) as connection:
+        found = connection.ask(calls.get_webhook(webhook)).value
+        statuses: Sequence[JobExecutionEnd] = [one.value for one in on or ()] or (() if every else found.statuses)
+        job_ids = [job_named(connection, job).value.id for job in jobs or ()] or (() if every else found.job_ids)
+        changed = connection.ask(
+            calls.update_webhook(
+                webhook,
+                address or found.url,
+                statuses=statuses,
+                job_ids=job_ids,
+                is_active=found.is_active if active is None else active,
+            )
+        )
+        show(as_json, changed.json, lambda: _webhooks([changed.value]))
+
+
 @app.command("delete")
 def delete_webhook(
     webhook: WebhookId,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -96,8 +142,7 @@ def delete_webhook(
     """
     with connected(url) as connection:
         found = connection.ask(calls.get_webhook(webhook))
-        if not yes and is_asked():
-            confirm(f"Delete the webhook to {found.value.url}?")
+        ask_first(yes, f"Delete the webhook to {found.value.url}?")
         gone = connection.ask(calls.delete_webhook(webhook))
         if as_json:
             show_json(gone.json)
@@ -140,7 +185,12 @@ def rotate_webhook(webhook: WebhookId, url: Url = None, as_json: Json = False) -
 
 @app.command("deliveries")
 def list_deliveries(
-    webhook: WebhookId,
+    webhook: Annotated[
+        str | None, typer.Argument(metavar="ID", help="The id of the webhook.", show_default=False)
+    ] = None,
+    execution: Annotated[
+        str | None, typer.Option(metavar="ID", help="What all webhooks were told of this job execution, instead.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, at most.")] = 20,
     url: Url = None,
     as_json: Json = False,
@@ -148,11 +198,18 @@ def list_deliveries(
     """List what a webhook was told and how that went, newest first.
 
     \b
-    Example:
+    Examples:
       data-factory webhook deliveries 01a2b3c4d5e6f708192a3b4c
+      data-factory webhook deliveries --execution 01a2b3c4d5e6f708192a3b4c
     """
+    if webhook and not execution:
+        asked = calls.list_deliveries(webhook)
+    elif execution and not webhook:
+        asked = calls.list_execution_webhooks(execution)
+    else:
+        raise Stop(ExitCode.USAGE, "Say of which webhook, or of which --execution.")
     with connected(url) as connection:
-        found, more = connection.some(calls.list_deliveries(webhook), limit)
+        found, more = connection.some(asked, limit)
         deliveries = [one.value for one in found]
         show_list(as_json, [one.json for one in found], lambda: _deliveries(deliveries), "It was told nothing yet.")
         if more:
@@ -199,6 +256,7 @@ def _deliveries(deliveries: list[WebhookDelivery]) -> Table:
     rows = [
         (
             one.id,
+            one.webhook_id,
             one.job_execution_id or "test",
             status(one.status),
             str(len(one.attempts)),
@@ -208,7 +266,7 @@ def _deliveries(deliveries: list[WebhookDelivery]) -> Table:
         )
         for one in deliveries
     ]
-    return table(["ID", "JOB EXECUTION", "STATUS", "ATTEMPTS", "NEXT", "MADE", "LAST ANSWER"], rows)
+    return table(["ID", "WEBHOOK", "JOB EXECUTION", "STATUS", "ATTEMPTS", "NEXT", "MADE", "LAST ANSWER"], rows)
 
 
 def _last(delivery: WebhookDelivery) -> str:
