@@ -75,6 +75,17 @@ def test_one_execution_is_followed_from_how_it_stands_to_its_end(factory: Factor
         assert [kind for _, kind, _ in events] == ["job_execution.ended"]
 
 
+def test_what_no_worker_runs_is_not_claimed(factory: Factory, plain: httpx.Client) -> None:
+    ask = {"name": "ask", "taskReferenceName": "ask", "type": "HUMAN"}
+    run = factory.launch(factory.job(ask))
+    (waiting,) = told(factory.api.get(f"/job_executions/{run['id']}/task_executions"))["data"]
+    with following(plain, jobExecutionId=run["id"], kinds="task_execution.begun") as events:
+        assert [(kind, row["id"]) for _, kind, row in seen(events, "task_execution.begun", waiting["id"])] == [
+            ("task_execution.begun", waiting["id"])
+        ]
+    told(factory.api.post(f"/job_executions/{run['id']}/cancel"))
+
+
 def a_log(run: Any) -> Any:
     return {"message": "half of it", "emitterName": "test", "eventCorrelationId": run["id"]}
 

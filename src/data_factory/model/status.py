@@ -93,6 +93,7 @@ EventKind = Literal[
     "job_execution.resumed",
     "job_execution.ended",
     "task_execution.scheduled",
+    "task_execution.begun",
     "task_execution.claimed",
     "task_execution.progress",
     "task_execution.ended",

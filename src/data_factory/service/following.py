@@ -223,7 +223,9 @@ def kind_of(row: Subject, resumed: bool = False) -> EventKind:
         case TaskExecutionRecord():
             if row.status in TASK_EXECUTION_ENDED:
                 return "task_execution.ended"
-            return "task_execution.claimed" if row.updated_at == row.started_at else "task_execution.progress"
+            if row.updated_at != row.started_at:
+                return "task_execution.progress"
+            return "task_execution.claimed" if row.task_id else "task_execution.begun"
         case _:
             return "log"
 
