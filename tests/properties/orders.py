@@ -8,14 +8,30 @@ import msgspec
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from data_factory.model.actors import Actor
 from data_factory.model.errors import DataFactoryError
 from data_factory.model.status import ReportStatus
-from data_factory.service.commands import Again, Cancel, Claim, Command, FireTimers, Hold, HoldPipeline, Resize, Skip
+from data_factory.service.commands import (
+    Again,
+    Cancel,
+    Claim,
+    Command,
+    FireTimers,
+    Hold,
+    HoldPipeline,
+    Report,
+    Resize,
+    Skip,
+)
 from tests.properties.plan import INPUTS, OUTPUTS
 from tests.properties.world import World
+from tests.workshop import encode
 
 STRANGER = "f" * 24
 """An account that has nothing, and the id of nothing."""
+
+PERSON = Actor("a" * 24, "", "API")
+"""Who answers what a job execution asks."""
 
 
 class LaunchOrder(msgspec.Struct, frozen=True):
@@ -108,6 +124,31 @@ class ReportOrder(msgspec.Struct, frozen=True):
         return world.shop.report(replace(held, lease=leases[self.lease]), self.status, OUTPUTS[self.output])
 
 
+class AnswerOrder(msgspec.Struct, frozen=True):
+    """A person answers what a job execution asks them: they hold nothing, so that there is no lease to name."""
+
+    last_but: int
+    of: Literal["what waits", "what was ever asked"]
+    status: ReportStatus
+    output: int
+    lease: Literal["none", "another's"]
+
+    def command(self, world: World) -> Command | None:
+        asked = world.reference.asked() if self.of == "what waits" else []
+        asked = asked or [id for id, attempt in world.reference.by_id.items() if attempt.is_human]
+        if not asked:
+            return None
+        output = OUTPUTS[self.output]
+        return Report(
+            account_id=world.shop.account_id,
+            id=asked[-1 - self.last_but % len(asked)],
+            status=self.status,
+            output=None if output is None else encode(output),
+            lease=STRANGER if self.lease == "another's" else None,
+            by=PERSON,
+        )
+
+
 class CancelOrder(msgspec.Struct, frozen=True):
     last_but: int
 
@@ -146,7 +187,7 @@ class SkipOrder(msgspec.Struct, frozen=True):
         if not known:
             return None
         output = OUTPUTS[self.output]
-        given = None if output is None else msgspec.json.encode(output).decode()
+        given = None if output is None else encode(output)
         return Skip(world.shop.account_id, known[-1 - self.last_but % len(known)], given)
 
 
@@ -169,7 +210,9 @@ class FireOrder(msgspec.Struct, frozen=True):
 class StrangersOrder(msgspec.Struct, frozen=True):
     """Another account wants something of ours: it is told that there is no such thing."""
 
-    order: LaunchOrder | ClaimOrder | ReportOrder | CancelOrder | HoldOrder | HoldPipelineOrder | SkipOrder
+    order: (
+        LaunchOrder | ClaimOrder | ReportOrder | AnswerOrder | CancelOrder | HoldOrder | HoldPipelineOrder | SkipOrder
+    )
 
     def command(self, world: World) -> Command | None:
         command = self.order.command(world)
@@ -184,6 +227,7 @@ Order = (
     | RetryOrder
     | ClaimOrder
     | ReportOrder
+    | AnswerOrder
     | CancelOrder
     | HoldOrder
     | HoldPipelineOrder
@@ -221,18 +265,26 @@ reports = st.builds(
     st.integers(0, len(OUTPUTS) - 1),
     st.sampled_from(["own", "own", "own", "none", "another's"]),
 )
+answers = st.builds(
+    AnswerOrder,
+    st.sampled_from([0, 0, 0, 1, 2, 5]),
+    st.sampled_from(["what waits", "what waits", "what waits", "what was ever asked"]),
+    st.sampled_from(REPORTS),
+    st.integers(0, len(OUTPUTS) - 1),
+    st.sampled_from(["none", "none", "another's"]),
+)
 cancels = st.builds(CancelOrder, st.integers(0, 7))
 holds = st.builds(HoldOrder, st.integers(0, 7), st.booleans())
 pipeline_holds = st.builds(HoldPipelineOrder, st.integers(0, 2), st.sampled_from([True, False, False]))
 skips = st.builds(SkipOrder, st.integers(0, 5), st.integers(0, len(OUTPUTS) - 1))
 resizes = st.builds(ResizeOrder, st.integers(0, 2), st.integers(1, 5))
 fires = st.just(FireOrder())
-strangers = st.builds(StrangersOrder, launches | claims | reports | cancels | holds | pipeline_holds | skips)
+strangers = st.builds(StrangersOrder, launches | claims | reports | answers | cancels | holds | pipeline_holds | skips)
 
 
 def orders() -> st.SearchStrategy[list[Order]]:
     """The commands of one batch."""
-    kinds: list[st.SearchStrategy[Any]] = [launches] * 4 + [claims] * 5 + [reports] * 8
+    kinds: list[st.SearchStrategy[Any]] = [launches] * 4 + [claims] * 5 + [reports] * 7 + [answers] * 3
     kinds += [holds] * 2 + [pipeline_holds, skips, cancels, reruns, retries, resizes, fires, strangers]
     each = st.sampled_from(kinds).flatmap(lambda kind: kind)
     return st.sampled_from([1, 2, 4, 8]).flatmap(lambda size: st.lists(each, min_size=size, max_size=size))

@@ -38,10 +38,10 @@ Reads = dict[str, Read]
 
 
 class StepPlan(msgspec.Struct, frozen=True):
-    """A step of a job; without `input` it is given that of the job."""
+    """A step of a job: one of the tasks, or None, a HUMAN. Without `input` a task is given that of the job."""
 
     reference: str
-    task: int
+    task: int | None
     optional: bool
     input: Reads
 
@@ -98,7 +98,8 @@ def jobs(draw: st.DrawFn, n_tasks: int, n_pipelines: int) -> JobPlan:
     steps = []
     for number in range(draw(st.integers(1, draw(st.sampled_from([2, 4, 8]))))):
         given = draw(st.just({}) | reads(before, ["a", "b"]))
-        task = draw(st.integers(0, n_tasks - 1))
+        work = draw(st.integers(0, n_tasks - 1))
+        task = draw(st.sampled_from([work, work, work, None]))
         steps.append(StepPlan(f"t{number}", task, draw(st.sampled_from([False, False, True])), given))
         before.append(f"t{number}")
     output = draw(st.none() | st.just({}) | reads(before, ["x", "y", "z"]))

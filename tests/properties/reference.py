@@ -6,7 +6,7 @@ It does one thing after the other, on lists, and looks at everything each time. 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,11 @@ class Attempt:
     @property
     def key(self) -> tuple[str, str, int]:
         return self.run.id, f"t{self.step}", self.number
+
+    @property
+    def is_human(self) -> bool:
+        """Whether it waits for a person, and for no worker."""
+        return self.run.plan.steps[self.step].task is None
 
     @property
     def is_live(self) -> bool:
@@ -114,12 +119,18 @@ class Reference:
         for run in self.runs.values():
             yield from run.attempts
 
+    def asked(self) -> list[str]:
+        """The ids of what waits for a person."""
+        return [id for id, attempt in self.by_id.items() if attempt.is_human and attempt.is_live]
+
     def holds(self, id: str, lease: str | None) -> bool:
         """Whether a worker still holds what it was handed out under this lease."""
         return self.by_id[id].status == "IN_PROGRESS" and self.by_id[id].lease == lease
 
     def task_of(self, attempt: Attempt) -> TaskDefinition:
-        return self.plan.tasks[attempt.run.plan.steps[attempt.step].task]
+        number = self._task_number(attempt)
+        assert number is not None, "a HUMAN runs no task"
+        return self.plan.tasks[number]
 
     def next_timer(self) -> int | None:
         times = [attempt.timer_at for attempt in self.attempts()] + [run.timer_at for run in self.runs.values()]
@@ -196,8 +207,8 @@ class Reference:
         return None
 
     def _hold(self, run: Run) -> None:
-        """What waits, of a run that is paused, is not handed out, and nothing of it comes due."""
-        if run.paused_at is not None and (live := run.live) is not None:
+        """What waits, of a run that is paused, is not handed out, and nothing of it comes due; a person may answer."""
+        if run.paused_at is not None and (live := run.live) is not None and not live.is_human:
             live.held = True
             if live.status == "SCHEDULED":
                 live.poll_timeout_at = None
@@ -207,10 +218,10 @@ class Reference:
             return "NotFound"
         if attempt.status == "SKIPPED" and output in (None, attempt.output):
             return None
-        if attempt.status == "IN_PROGRESS":
-            return "NotSkippable"
-        if attempt.status != "SCHEDULED":
+        if not attempt.is_live:
             return "TaskExecutionEnded"
+        if attempt.status == "IN_PROGRESS" and not attempt.is_human:
+            return "NotSkippable"
         attempt.end("SKIPPED")
         attempt.output = output or {}
         self._go_on(attempt)
@@ -220,6 +231,8 @@ class Reference:
     def report(self, attempt: Attempt, status: str, output: dict[str, Any] | None, lease: str | None) -> str | None:
         if attempt.run.id not in self.runs:
             return "NotFound"
+        if attempt.is_human and status in ("IN_PROGRESS", "SCHEDULED"):
+            return "NotForWorkers"
         if attempt.status == "IN_PROGRESS":
             if lease not in (None, attempt.lease):
                 return "LeaseLost"
@@ -313,7 +326,7 @@ class Reference:
                 run.deadline_at = self.now + run.plan.timeout_seconds * 1000 if run.plan.timeout_seconds else None
                 self._schedule(run, len(self.done_of(run)))
 
-    def claimable(self, tasks: Iterable[int]) -> Attempt | None:
+    def claimable(self, tasks: Collection[int | None]) -> Attempt | None:
         """The oldest that a claim of these tasks may be given now."""
         found = [
             attempt
@@ -322,7 +335,7 @@ class Reference:
         ]
         return min(found, key=lambda attempt: attempt.age, default=None)
 
-    def _task_number(self, attempt: Attempt) -> int:
+    def _task_number(self, attempt: Attempt) -> int | None:
         return attempt.run.plan.steps[attempt.step].task
 
     def _at_limit(self, attempt: Attempt) -> bool:
@@ -366,7 +379,11 @@ class Reference:
         reads = run.plan.steps[step].input
         attempt = Attempt(run, step, 1, self._values(run, reads) if reads else run.input)
         run.attempts.append(attempt)
-        self._make_ready(attempt)
+        if not attempt.is_human:
+            self._make_ready(attempt)
+            return
+        attempt.status = "IN_PROGRESS"
+        attempt.input = attempt.input if reads else {}  # only a task is given that of the job
 
     def _go_on(self, attempt: Attempt) -> None:
         run = attempt.run
@@ -376,13 +393,13 @@ class Reference:
             self._end(run, "COMPLETED", attempt)
 
     def _fail(self, attempt: Attempt, status: str, failure: str) -> None:
-        task, run = self.task_of(attempt), attempt.run
+        run = attempt.run
         attempt.end(status)
         attempt.failure = failure
-        if status != "FAILED_WITH_TERMINAL_ERROR" and attempt.number <= task.retry_count:
+        if status != "FAILED_WITH_TERMINAL_ERROR" and attempt.number <= self._retries_of(attempt):
             again = Attempt(run, attempt.step, attempt.number + 1, attempt.input)
             run.attempts.append(again)
-            if delay := _delay_ms(task, attempt.number):
+            if delay := _delay_ms(self.task_of(attempt), attempt.number):
                 again.available_at = self.now + delay
             else:
                 self._make_ready(again)
@@ -391,6 +408,9 @@ class Reference:
             self._go_on(attempt)
         else:
             self._give_up(attempt)
+
+    def _retries_of(self, attempt: Attempt) -> int:
+        return 0 if attempt.is_human else self.task_of(attempt).retry_count
 
     def _give_up(self, attempt: Attempt) -> None:
         attempt.run.failure = attempt.failure

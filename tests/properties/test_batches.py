@@ -1,10 +1,8 @@
 """Grouping is invisible: the same commands, all in one transaction or each in its own, come to the same.
 
-In one batch, changes of pipelines come first, slots are filled once at the end, and claims come last; so that is the
-order in which the commands are given one by one, with what is paused before all else, or it would be given a slot that
-in one batch is only given at the end, and what goes on again after the slots are as many as they will be. What a cancel
-ended may have been started for a moment, or not.
-Nothing has a priority here: of what comes together the highest starts, and one by one what comes first.
+In one batch slots are filled once, at the end, and claims come last. So one by one the pipelines are closed until all
+else is done, and what waits is handed out after that. What is resumed is so after all others in both: a timer of it
+that came due meanwhile is not seen by the batch that resumes it.
 """
 
 from __future__ import annotations
@@ -17,11 +15,10 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from data_factory.model.ids import IdMaker
-from data_factory.service.commands import Claim, Command, Hold, HoldPipeline, Resize
-from tests.properties.orders import ClaimOrder, LaunchOrder, Order, ResizeOrder, claims, launches, orders
+from data_factory.service.commands import Claim, Command, Hold, HoldPipeline
+from tests.properties.orders import ClaimOrder, LaunchOrder, Order, claims, launches, orders
 from tests.properties.plan import Plan, plans
 from tests.properties.test_everything import carry_out, resolved
 from tests.properties.world import World
@@ -48,38 +45,41 @@ def test_one_by_one_or_all_in_one_is_the_same(
     try:
         steps: list[tuple[Sequence[Order], int]] = [(first, 0), (held, 0), *before]
         for some, ms in steps:
-            carry_out(world, resolved(world, alike(some)))
+            carry_out(world, resolved(world, list(some)))
             world.wait(ms)
-        commands = [command for _, command in resolved(world, comparable(world, alike(batch)))]
-        commands.sort(key=_pauses_first)
+        commands = [command for _, command in resolved(world, [taking_all(order) for order in batch])]
+        commands.sort(key=_resumes)
         together = outcome(world, [commands])
-        apart = outcome(world, [[command] for command in sorted(commands, key=_rank)])
+        apart = outcome(world, one_by_one(world, commands))
         assert together == apart
     finally:
         world.close()
 
 
-def alike(some: Sequence[Order]) -> list[Order]:
-    """All launches with the same priority."""
-    return [replace(order, priority=0) if isinstance(order, LaunchOrder) else order for order in some]
+def taking_all(order: Order) -> Order:
+    """What is made at once has an order of its own in each transaction, so a claim takes all there is, and not the
+    oldest of it."""
+    return ClaimOrder((0, 1, 2), 1_000, 60, None) if isinstance(order, ClaimOrder) else order
 
 
-def comparable(world: World, batch: list[Order]) -> list[Order]:
-    """Of many changes of one pipeline only the last is ever in force, so leave out the others. What is made at once has
-    an order of its own in each transaction, so a claim takes all there is, and not the oldest of it."""
-    last = {order.number(world): order for order in batch if isinstance(order, ResizeOrder)}
-    kept = [order for order in batch if not isinstance(order, ResizeOrder) or last[order.number(world)] is order]
-    return [ClaimOrder((0, 1, 2), 1_000, 60, None) if isinstance(order, ClaimOrder) else order for order in kept]
+def _resumes(command: Command) -> bool:
+    return isinstance(command, Hold) and not command.on
 
 
-def _pauses_first(command: Command) -> int:
-    return (0 if command.on else 1) if isinstance(command, Hold | HoldPipeline) else 2
-
-
-def _rank(command: Command) -> int:
-    if isinstance(command, Hold | HoldPipeline):
-        return 0 if command.on else 2
-    return 1 if isinstance(command, Resize) else 4 if isinstance(command, Claim) else 3
+def one_by_one(world: World, commands: list[Command]) -> list[list[Command]]:
+    """The same commands, each in a batch of its own."""
+    account_id = world.shop.account_id
+    closed = {row.id: closed for row, closed in zip(world.pipelines, world.reference.closed, strict=True)}
+    others: list[Command] = []
+    for command in commands:
+        if isinstance(command, HoldPipeline) and command.account_id == account_id:
+            closed[command.id] = command.on
+        else:
+            others.append(command)
+    closing = [HoldPipeline(account_id, id, on=True) for id in closed]
+    opening = [HoldPipeline(account_id, id, on=False) for id, stays_closed in closed.items() if not stays_closed]
+    claims_last = sorted([*others, *opening], key=lambda command: isinstance(command, Claim))
+    return [[command] for command in (*closing, *claims_last)]
 
 
 def outcome(world: World, batches: list[list[Command]]) -> Any:
@@ -95,8 +95,11 @@ def outcome(world: World, batches: list[list[Command]]) -> Any:
 def _refusals(batches: list[list[Command]], answers: list[Any]) -> Any:
     """Which command was refused, and how; the commands may have come in another order."""
     commands = [command for batch in batches for command in batch]
-    refused = [type(answer).__name__ if isinstance(answer, Exception) else None for answer in answers]
-    return Counter((repr(command), error) for command, error in zip(commands, refused, strict=True))
+    return Counter(
+        (repr(command), type(answer).__name__)
+        for command, answer in zip(commands, answers, strict=True)
+        if isinstance(answer, Exception)
+    )
 
 
 def _executions(shop: Workshop) -> Any:
@@ -104,13 +107,11 @@ def _executions(shop: Workshop) -> Any:
 
 
 def _attempts(shop: Workshop) -> Any:
-    """Of the job executions that were not canceled, all but who holds what."""
-    canceled = {row.id for row in shop.executions() if row.status == "TERMINATED"}
+    """All but who holds what."""
     return sorted(
         (row.job_execution_id, row.path, row.attempt, row.input, row.output, row.available_at, row.ended_at)
         + (("live",) if row.ended_at is None else (row.status,))
         for row in shop.task_executions()
-        if row.job_execution_id not in canceled
     )
 
 

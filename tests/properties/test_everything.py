@@ -12,10 +12,12 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from data_factory.service.batch import Done
 from data_factory.service.commands import Claim, FireTimers, Hold, Launch
 from tests.properties.orders import (
+    AnswerOrder,
     CancelOrder,
     ClaimOrder,
     FireOrder,
@@ -29,6 +31,7 @@ from tests.properties.orders import (
     RetryOrder,
     SkipOrder,
     StrangersOrder,
+    answers,
     launches,
     orders,
     retries,
@@ -92,6 +95,23 @@ class Everything(RuleBasedStateMachine):
         for batch in ([EVERYTHING], [ReportOrder(0, "what is held", "COMPLETED", 2, "own")], [CancelOrder(last_but)]):
             carry_out(self.there, resolved(self.there, [*batch]))
         carry_out(self.there, resolved(self.there, [again]))
+
+    @precondition(lambda self: self.world and self.world.reference.asked())
+    @rule(answer=answers, verbs=st.lists(st.sampled_from(["answer", "pause", "resume", "skip", "cancel"]), max_size=3))
+    def a_person_is_asked(self, answer: AnswerOrder, verbs: list[str]) -> None:
+        """And until they answer, this happens to what waits for them, all at once."""
+        reference = self.there.reference
+        asked = reference.by_id[reference.asked()[-1]]
+        run = list(reversed(reference.runs)).index(asked.run.id)
+        orders_of: dict[str, Order] = {
+            "answer": replace(answer, last_but=0, of="what waits"),
+            "pause": HoldOrder(run, on=True),
+            "resume": HoldOrder(run, on=False),
+            "skip": SkipOrder(list(reversed(reference.by_id.values())).index(asked), answer.output),
+            "cancel": CancelOrder(run),
+        }
+        carry_out(self.there, resolved(self.there, [orders_of[verb] for verb in verbs]))
+        carry_out(self.there, resolved(self.there, [answer]))
 
     @precondition(lambda self: self.world and self.world.reference.runs)
     @rule(last_but=st.integers(0, 7), ended=st.sampled_from([True, True, False]))
@@ -174,7 +194,7 @@ def carry_out(world: World, given: Given) -> None:
                 world.reference.closed[order.pipeline % len(world.pipelines)] = on
             case SkipOrder(output=number):
                 _agree(answer, world.reference.skip(world.reference.by_id[command.id], OUTPUTS[number]))
-            case ReportOrder(status=status, output=number):
+            case ReportOrder(status=status, output=number) | AnswerOrder(status=status, output=number):
                 attempt = world.reference.by_id[command.id]
                 _agree(answer, world.reference.report(attempt, status, OUTPUTS[number], command.lease))
             case ResizeOrder(slots=slots):
@@ -212,9 +232,11 @@ def _told(world: World, done: Done, opened: set[str], claimable: set[tuple[str, 
     """Those who wait for an end are told of each, once; those who wait for a task, of all that is there now."""
     assert sorted(row.id for row in done.effects.ended) == sorted(opened - _open(world))
     appeared = Counter(
-        world.tasks[attempt.run.plan.steps[attempt.step].task].id
+        world.tasks[number].id
         for attempt in world.reference.attempts()
         if attempt.is_claimable and attempt.key not in claimable
+        for number in [attempt.run.plan.steps[attempt.step].task]
+        if number is not None
     )
     assert appeared <= done.effects.claimable
 

@@ -91,7 +91,10 @@ class Watch:
         assert attempt.timer_at == (
             None if is_held else min((time for time in times if time is not None), default=None)
         )
-        if attempt.status == "IN_PROGRESS":
+        if attempt.type == "HUMAN":
+            assert attempt.timer_at is attempt.lease is attempt.worker_id is attempt.claim_id is None, "it is nobody's"
+            assert attempt.status != "SCHEDULED", "it waits for a person from its beginning"
+        elif attempt.status == "IN_PROGRESS":
             assert attempt.lease_expires_at is not None
             assert attempt.lease is not None
 
@@ -113,13 +116,17 @@ class Watch:
             numbers = [attempt.attempt for attempt in mine]
             is_taken_over = is_retry and len(mine) == 1 and mine[0].status in PASSED
             assert is_taken_over or numbers == list(range(1, len(mine) + 1)), "no gap"
-            assert numbers[-1] <= 1 + self.tasks[mine[0].task_id].retry_count
+            assert numbers[-1] <= 1 + self._retries_of(mine[0])
             assert len({attempt.input for attempt in mine}) == 1
             assert all(attempt.status not in PASSED for attempt in mine[:-1]), "what was done was done again"
             if path != attempts[-1].path or execution.status == "COMPLETED":
                 assert mine[-1].status in PASSED, "it went on without it"
         if execution.status == "COMPLETED":
             assert list(groups) == steps
+
+    def _retries_of(self, attempt: TaskExecutionRecord) -> int:
+        """How often it may be tried again; a person is asked once."""
+        return 0 if attempt.type == "HUMAN" else self.tasks[attempt.task_id].retry_count
 
     def _slots(self, executions: list[JobExecutionRecord], places: int, before: Mapping[str, bool]) -> None:
         running = [execution for execution in executions if execution.status == "RUNNING"]
@@ -141,7 +148,7 @@ class Watch:
         )
 
     def _limits(self, attempts: list[TaskExecutionRecord]) -> None:
-        held = Counter(attempt.task_id for attempt in attempts if attempt.status == "IN_PROGRESS")
+        held = Counter(one.task_id for one in attempts if one.status == "IN_PROGRESS" and one.type != "HUMAN")
         for task_id, count in held.items():
             limit = self.tasks[task_id].concurrent_exec_limit
             assert limit == 0 or count <= limit

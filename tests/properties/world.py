@@ -21,7 +21,7 @@ from data_factory.service.batch import Done, Effects
 from data_factory.service.commands import Command, FillSlots
 from data_factory.service.sparing import SPARED_MS
 from data_factory.store.promises import Reads, Transaction
-from tests.properties.plan import JobPlan, Plan
+from tests.properties.plan import JobPlan, Plan, StepPlan
 from tests.properties.reference import Attempt, Reference, Run
 from tests.properties.watch import Watch
 from tests.workshop import START, Workshop, quick_directory, step
@@ -77,19 +77,19 @@ class World:
         self._directory.cleanup()
 
     def _declare(self, job: JobPlan) -> JobRecord:
-        steps = [
-            step(
-                each.reference,
-                self.tasks[each.task],
-                optional=each.optional,
-                inputParameters={name: read.expression() for name, read in each.input.items()},
-            )
-            for each in job.steps
-        ]
+        steps = [self._step(each) for each in job.steps]
         output = None if job.output is None else {name: read.expression() for name, read in job.output.items()}
         return self.shop.job(
             *steps, pipeline=self.pipelines[job.pipeline], outputParameters=output, timeoutSeconds=job.timeout_seconds
         )
+
+    def _step(self, planned: StepPlan) -> dict[str, Any]:
+        given = {name: read.expression() for name, read in planned.input.items()}
+        if planned.task is not None:
+            task = self.tasks[planned.task]
+            return step(planned.reference, task, optional=planned.optional, inputParameters=given)
+        human: dict[str, Any] = {"type": "HUMAN", "name": "ask", "taskReferenceName": planned.reference}
+        return {**human, "optional": planned.optional, "inputParameters": given}
 
     # -- time and processes
 
