@@ -67,6 +67,15 @@ def test_what_waits_for_a_person_is_answered(cli: CommandLine, desk: Desk) -> No
     assert "waits for a person" in cli("execution", "complete", id, code=2).err
 
 
+def test_what_waits_for_a_person_is_answered_while_it_is_paused(cli: CommandLine, desk: Desk) -> None:
+    id = asking(desk, "first")
+    cli("execution", "pause", id)
+    _, paused, waits = cli("execution", "why", id).out.splitlines()
+    assert "has been paused" in paused and "The HUMAN 'first' has waited for a person" in waits
+    assert cli("execution", "complete", id, "--output", "ok=true").out == "first: COMPLETED\n"
+    assert desk.api.job_executions.get(id).output == {"all": {"first": {"ok": True}}}
+
+
 def test_a_person_may_say_that_it_has_failed(cli: CommandLine, desk: Desk) -> None:
     id = asking(desk, "review")
     assert cli("execution", "complete", id, "--fail", "no", "--output", "ok=true", code=2).out == ""

@@ -100,8 +100,8 @@ def explain(facts: Facts, now: int) -> list[Cause]:
     if execution.status in JOB_EXECUTION_ENDED:
         return [_ended(execution)]
     if execution.pause is not None:
-        held = [cause for cause in _tasks(facts, now) if cause.code == "running"]
-        return [_held_up(decode_pause(execution.pause), "It", now), *held]
+        still = [cause for cause in _tasks(facts, now) if cause.code in ("running", "waiting_for_person")]
+        return [_held_up(decode_pause(execution.pause), "It", now), *still]
     if execution.status == "PENDING":
         return [_queued(facts, now)]
     return list(_tasks(facts, now)) or [_between(execution)]
