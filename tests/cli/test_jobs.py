@@ -34,6 +34,20 @@ def test_a_job_is_created_then_updated_by_its_key(cli: CommandLine, desk: Desk, 
     assert cli("job", "get", "pushed", "--json").json["version"] == 3
 
 
+def test_it_is_said_how_a_job_is_given_what_it_asks_for(cli: CommandLine, desk: Desk, tmp_path: Path) -> None:
+    asked = [
+        {"key": "source", "type": "FILE", "required": True},
+        {"key": "n", "type": "NUMBER", "required": True},
+        {"key": "note", "type": "TEXT"},
+    ]
+    folder = write_job(tmp_path / "job", with_task("asks", desk.task, userInputs=asked))
+    assert cli("job", "push", folder).err.endswith("run asks --input source=@file --input n=value --wait\n")
+    folder = write_job(tmp_path / "job", with_task("asks", desk.task, userInputs=asked[2:]))
+    assert cli("job", "push", folder).err.endswith("run asks --wait\n")
+    folder = write_job(tmp_path / "job", with_task("asks", desk.task))
+    assert cli("job", "push", folder).err.endswith("run asks --input name=value --wait\n")
+
+
 def test_pushing_leaves_a_job_where_it_was(cli: CommandLine, desk: Desk, tmp_path: Path) -> None:
     desk.api.jobs.update(desk.job_id, {**desk.definition, "pipelineId": desk.pipeline_id, "status": "INACTIVE"})
     folder = write_job(tmp_path / "job", desk.definition)

@@ -29,6 +29,13 @@ def test_a_shared_job_is_run_by_its_key_and_looked_at(
     assert desk.job in cli("execution", "list", "--job", desk.job, **theirs).out
     assert run["id"] not in cli("execution", "list", "--job", desk.job).out
 
+    asked = [{"key": "n", "type": "NUMBER", "required": True}, {"key": "note", "type": "TEXT"}]
+    desk.api.jobs.update(desk.job_id, {**desk.definition, "userInputs": asked})
+    assert cli("job", "shared", **theirs).out.splitlines()[1].endswith("n, [note]")
+    assert "lets you run it, and no more" in cli("job", "get", desk.job, code=2, **theirs).err
+    told = cli("webhook", "create", "https://example.com/", "--job", desk.job, "--json", **theirs).json
+    assert told["jobIds"] == [desk.job_id]
+
     cli("job", "unshare", desk.job, guest["id"])
     assert desk.job_id in cli("execution", "get", run["id"], **theirs).out
 

@@ -200,7 +200,15 @@ def _tell(connection: Connection, job: Answer[Job], verb: str, as_json: bool) ->
     else:
         version = f", version {job.value.version}" if job.value.version else ""
         console().print(f"{verb} the job {job.value.key}{version}: {job.value.id}")
-        note(f"Run it: {connection.command(f'run {job.value.key} --input name=value --wait')}")
+        note(f"Run it: {connection.command(f'run {job.value.key} {_inputs_of(job.value)}--wait')}")
+
+
+def _inputs_of(job: Job) -> str:
+    """How it is given what it asks for; of one that does not say, what any input looks like."""
+    asked = [one for one in job.user_inputs if one.required]
+    if not job.user_inputs:
+        return "--input name=value "
+    return "".join(f"--input {one.key}={'@file' if one.type in ('FILE', 'FILES') else 'value'} " for one in asked)
 
 
 def _jobs(jobs: list[Job]) -> Table:

@@ -26,11 +26,15 @@ def filled(text: str) -> str:
 
 
 def job_named(connection: Connection, name: str) -> Answer[Job]:
-    """The job with this key or id; ends the command if there is none."""
+    """The job with this key or id; ends the command if there is none, or only one that another account shares."""
     found = _found(connection, name, calls.get_job, calls.list_jobs(key=name))
-    if found is None:
-        raise _missing(connection, "job", name)
-    return found
+    if found is not None:
+        return found
+    if any(name in (one.value.id, one.value.key) for one in shared_jobs(connection)):
+        shown = connection.command("job shared")
+        whose = f"The job {name!r} is another account's, which lets you run it, and no more"
+        raise Stop(ExitCode.USAGE, f"{whose}: `{shown}` shows what it asks for.")
+    raise _missing(connection, "job", name)
 
 
 def launchable_named(connection: Connection, name: str) -> Answer[Job] | Answer[SharedJob]:

@@ -80,4 +80,10 @@ def _shares(shares: list[JobShare]) -> Table:
 
 
 def _jobs(jobs: list[SharedJob]) -> Table:
-    return table(["ID", "KEY", "ACCOUNT", "TITLE"], [(one.id, one.key, one.account_id, one.title) for one in jobs])
+    rows = [(one.id, one.key, one.account_id, one.title, _asked(one)) for one in jobs]
+    return table(["ID", "KEY", "ACCOUNT", "TITLE", "ASKS FOR"], rows)
+
+
+def _asked(job: SharedJob) -> str:
+    """The inputs that it asks for; in brackets what may be left out."""
+    return ", ".join(one.key if one.required else f"[{one.key}]" for one in job.user_inputs)

@@ -12,7 +12,7 @@ from rich.table import Table
 from data_factory.cli.asking import Yes, ask_first
 from data_factory.cli.connection import connected
 from data_factory.cli.exit_codes import ExitCode, Stop
-from data_factory.cli.names import filled, job_named
+from data_factory.cli.names import filled, launchable_named
 from data_factory.cli.options import Url
 from data_factory.cli.plain import note
 from data_factory.cli.rendering import Json, console, moment, printable, show, show_json, show_list, status, table, when
@@ -59,7 +59,7 @@ def create_webhook(
     """
     statuses: list[JobExecutionEnd] = [one.value for one in on or ()]
     with connected(server) as connection:
-        job_ids = [job_named(connection, job).value.id for job in jobs or ()]
+        job_ids = [launchable_named(connection, job).value.id for job in jobs or ()]
         made = connection.ask(calls.create_webhook(url, statuses=statuses, job_ids=job_ids))
         if as_json:
             show_json(made.json)
@@ -114,7 +114,7 @@ def update_webhook(
     with connected(url) as connection:
         found = connection.ask(calls.get_webhook(webhook)).value
         statuses: Sequence[JobExecutionEnd] = [one.value for one in on or ()] or (() if every else found.statuses)
-        job_ids = [job_named(connection, job).value.id for job in jobs or ()] or (() if every else found.job_ids)
+        job_ids = [launchable_named(connection, job).value.id for job in jobs or ()] or (() if every else found.job_ids)
         changed = connection.ask(
             calls.update_webhook(
                 webhook,

@@ -19,6 +19,8 @@ import msgspec
 from data_factory.engine.webhooks import Attempt, retry_after
 from data_factory.model.records import JobExecutionRecord
 
+MAX_PORT: Final = 65535
+
 TIMEOUT_S: Final = 15.0
 """How long an attempt may take in all."""
 
@@ -120,15 +122,19 @@ def complaint_about(url: str, allow_private: bool) -> str | None:
     >>> complaint_about("https://example.com/x", False)
     >>> complaint_about("http://10.1.2.3/", False)
     'its address is private or reserved, which this server does not call'
+    >>> complaint_about("https://example.com:65536/", False)
+    'has a port above 65535'
     """
     try:
-        host = httpx.URL(url).host
+        parsed = httpx.URL(url)
     except (httpx.InvalidURL, ValueError):
         return "is not an address"
-    if not host:
+    if not parsed.host:
         return "has no host"
+    if (parsed.port or 0) > MAX_PORT:
+        return f"has a port above {MAX_PORT}"
     try:
-        address = ip_address(host)
+        address = ip_address(parsed.host)
     except ValueError:
         return None
     return None if may_be_called(address, allow_private) else _NOT_ALLOWED
