@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.contract import Contract
 from tests.api.factory import NO_ID, Factory, made, new_key, paths_of, refused, step, told
 
 Json = dict[str, Any]
@@ -213,6 +214,78 @@ def test_logs_of_many_job_executions_are_found(api: httpx.Client, stranger: http
     assert told(stranger.post("/logs/find", json=mine))["data"] == []
     inside = told(api.post(f"/job_executions/{runs[0]['id']}/logs/find?sort=severity", json=mine))["data"]
     assert [one["severity"] for one in inside] == ["error", "info"]
+
+
+def test_every_list_has_a_find(contract: Contract) -> None:
+    """Save the timeline, of which nothing has an id."""
+    paths = contract.document["paths"]
+    lists = {
+        path
+        for path, methods in paths.items()
+        if "get" in methods and any(one["name"] == "cursor" for one in methods["get"].get("parameters", ()))
+    }
+    assert len(lists) >= 19
+    assert {path for path in lists if f"{path}/find" not in paths} == {"/v1/data_factory/job_executions/{id}/timeline"}
+
+
+def test_what_is_of_one_thing_and_what_is_the_admin_s_is_found_too(
+    api: httpx.Client, stranger: httpx.Client, factory: Factory
+) -> None:
+    job = factory.job(step(factory.task()))
+    again = {"key": job["key"], "tasks": job["tasks"], "title": "another"}
+    changed = made(api.put(f"/jobs/{job['id']}", json=again))
+    run = factory.launch(job)
+    key = made(api.post("/api_keys", json={"title": new_key("Key"), "role": "viewer"}))
+    webhook = made(api.post("/webhooks", json={"url": "https://example.invalid/" + job["id"], "isActive": False}))
+    delivery = told(api.post(f"/webhooks/{webhook['id']}/test"))
+    guest = told(stranger.get("/accounts"))["data"][0]
+    share = made(api.post(f"/jobs/{job['id']}/shares", json={"accountId": guest["id"]}))
+
+    def found(path: str, type: str, field: str, value: Any, client: httpx.Client = api) -> list[Json]:
+        criterion = {"type": type, "field": field, "value": value}
+        page = told(client.post(f"{path}/find?size=100&sortOrder=DESC", json=criterion))
+        assert page["nextCursor"] is None
+        data: list[Json] = page["data"]
+        return data
+
+    versions = told(api.get(f"/jobs/{job['id']}/versions"))["data"]
+    assert found(f"/jobs/{job['id']}/versions", "greater", "version", 1) == versions[:1]
+    assert [one["version"] for one in versions] == [changed["version"], job["version"]]
+    assert found(f"/jobs/{job['id']}/versions", "exists", "id", True) == versions
+    assert found(f"/jobs/{job['id']}/shares", "eq", "accountId", guest["id"]) == [share]
+    assert [one["id"] for one in found("/shared_jobs", "eq", "key", job["key"], stranger)] == [job["id"]]
+    shown = {name: value for name, value in webhook.items() if name != "secret"}
+    assert found("/webhooks", "contains", "url", job["id"]) == [shown]
+    assert [one["id"] for one in found(f"/webhooks/{webhook['id']}/deliveries", "neq", "status", "FAILED")] == [
+        delivery["id"]
+    ]
+    assert found(f"/job_executions/{run['id']}/webhooks", "exists", "id", True) == []
+    (listed,) = found("/api_keys", "eq", "title", key["title"].upper())
+    assert listed == {name: value for name, value in key.items() if name != "key"}
+    assert [one["id"] for one in found("/accounts", "eq", "id", guest["id"])] == [guest["id"]]
+    (deed,) = found("/audit", "eq", "objectId", job["id"])[:1]
+    assert deed["objectId"] == job["id"]
+    for path, hidden in (("/api_keys", "key"), ("/webhooks", "secret"), ("/accounts", "apiKey.key")):
+        wrong = {"type": "exists", "field": hidden}
+        assert paths_of(refused(api.post(f"{path}/find", json=wrong), 400, "invalid")) == {"field"}
+
+
+def test_what_people_have_done_is_found_page_by_page(api: httpx.Client, factory: Factory) -> None:
+    job = factory.job(step(factory.task()))
+    for verb in ("pause", "resume", "pause"):
+        told(api.post(f"/jobs/{job['id']}/schedule/{verb}"))
+    of_job = {"type": "eq", "field": "objectId", "value": job["id"]}
+    whole = told(api.post("/audit/find?size=100", json=of_job))["data"]
+    assert len(whole) >= 4 and whole[0]["by"]["title"] == "DATA_FACTORY_API_KEY"
+    seen: list[Json] = []
+    cursor = ""
+    while len(seen) < len(whole):
+        page = told(api.post(f"/audit/find?size=1{cursor}", json=of_job))
+        seen += page["data"]
+        cursor = f"&cursor={page['nextCursor']}"
+    assert seen == whole == told(api.get(f"/audit?size=100&object={job['id']}"))["data"]
+    by_key = {"type": "and", "queries": [of_job, {"type": "eq", "field": "by.origin", "value": "API"}]}
+    assert told(api.post("/audit/find?size=100&sortOrder=ASC", json=by_key))["data"] == whole[::-1]
 
 
 def test_every_list_can_be_searched(api: httpx.Client, stranger: httpx.Client, factory: Factory) -> None:

@@ -155,6 +155,22 @@ def test_what_job_executions_have_is_found(api: Client, task: Task, job: Job) ->
     assert list(api.job_executions.search_logs(told, job_execution_id=runs[0].id)) == []
 
 
+def test_every_list_is_searched_where_it_is(api: Client, job: Job) -> None:
+    webhook = api.webhooks.create("https://example.invalid/hook", is_active=False)
+    sent = api.webhooks.test(webhook.id)
+    run = api.job_executions.launch(job.id)
+    mine = {"type": "eq", "field": "id", "value": webhook.id}
+    assert [one.url for one in api.webhooks.search(mine)] == [webhook.url]
+    assert [one.id for one in api.webhooks.search_deliveries(webhook.id, {})] == [sent.id]
+    assert list(api.webhooks.search_of_execution(run.id, {})) == []
+    assert list(api.jobs.search_versions(job.id, {}, sort="version")) == list(api.jobs.versions(job.id))
+    assert list(api.jobs.search_shares(job.id, {})) == list(api.jobs.search_shared({})) == []
+    deeds = api.audit.search({"type": "eq", "field": "objectId", "value": webhook.id}, order="ASC")
+    assert next(deeds).action == "webhook.created"
+    assert [one.id for one in api.accounts.search({}, sort="title")] == [one.id for one in api.accounts.list()]
+    assert [one.id for one in api.api_keys.search({})] == [one.id for one in api.api_keys.list()]
+
+
 def test_pipelines(api: Client) -> None:
     pipeline = api.pipelines.create("slow", slots=2)
     assert api.pipelines.get(pipeline.id) == pipeline

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from data_factory.api.finding import FIELDS
+from data_factory.api.lists import FIELDS
 from data_factory.api.presenting import iso
 from data_factory.model.criteria import Criterion
 from data_factory.model.records import JobExecutionRecord

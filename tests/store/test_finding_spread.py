@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from data_factory.api.finding import FIELDS
+from data_factory.api.lists import FIELDS
 from data_factory.api.presenting import iso, present_log, present_task_execution
 from data_factory.model.criteria import Criterion
 from data_factory.model.records import JobExecutionRecord, LogRecord, TaskExecutionRecord

@@ -45,7 +45,7 @@ async def list_audit(call: Call) -> Wire:
     found = await call.platform.audit.find(call.account_id, sought, cursor, part.limit - 1)
     return {
         "object": "list",
-        "data": [_present(event, found.titles) for event in found.events],
+        "data": [present_deed(event, found.titles) for event in found.events],
         "page": 0,
         "size": part.limit - 1,
         "nextCursor": found.cursor,
@@ -66,7 +66,7 @@ def _time(call: Call, name: str) -> int | None:
         raise Invalid(errors=(wrong,)) from None
 
 
-def _present(event: EventRecord, titles: dict[str, str]) -> Wire:
+def present_deed(event: EventRecord, titles: dict[str, str]) -> Wire:
     """A `Deed`."""
     by = {"origin": event.origin, "keyId": event.key_id, "address": event.address}
     if event.key_id in titles:

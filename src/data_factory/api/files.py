@@ -7,7 +7,8 @@ from typing import Final
 
 from data_factory.api.call import Call
 from data_factory.api.content import Content, headers_of, is_current, span, tag_of
-from data_factory.api.finding import LISTS, SORTING, find_in, is_sorted
+from data_factory.api.finding import SORTING, find_in, is_sorted
+from data_factory.api.lists import LISTS
 from data_factory.api.multipart import MAX_BESIDE_BYTES, FilePart, receive
 from data_factory.api.presenting import Wire, present_file
 from data_factory.api.routing import PAGING, Routes

@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
 
 from data_factory.api.call import Call
-from data_factory.api.presenting import (
-    Wire,
-    present_file,
-    present_job,
-    present_job_execution,
-    present_log,
-    present_pipeline,
-    present_project,
-    present_task,
-    present_task_execution,
-    present_variable,
-)
+from data_factory.api.lists import FIELDS, LISTS, SPREAD, deliveries_of_execution
+from data_factory.api.presenting import Wire, present_job_execution
 from data_factory.api.routing import PAGING, Query, Routes
-from data_factory.model.criteria import Criterion, Field, fields_of
+from data_factory.model.criteria import Criterion
 from data_factory.model.errors import FieldError, Invalid, NotFound, RoleNeeded
 from data_factory.model.requests import BulkRequest
 from data_factory.model.resources import (
+    Account,
+    ApiKey,
     Bulk,
+    Deed,
     File,
     Job,
     JobExecution,
+    JobShare,
+    JobVersion,
     Log,
     Page,
     Pipeline,
     Project,
+    SharedJob,
     Task,
     TaskExecution,
     Variable,
+    Webhook,
+    WebhookDelivery,
 )
-from data_factory.service import spreads
-from data_factory.service.finding import Listed, Order, Search, Spread, published
+from data_factory.service.finding import Listed, Order, Search
 
 routes: Final = Routes("Find")
 
@@ -46,15 +43,6 @@ SORTING: Final = (
     Query("sort", "The field to sort by.", {"type": "string", "default": "createdAt"}),
     Query("sortOrder", "How.", {"type": "string", "enum": ["ASC", "DESC"]}),
 )
-
-NOT_FOUND_BY: Final = frozenset({"value", "lease", "url", "secret", "kept"})
-"""What is in no criterion: what a variable says, what is for one worker only, what is said elsewhere."""
-
-FIELDS: Final[Mapping[type[msgspec.Struct], Mapping[str, Field]]] = {
-    kind: {name: field for name, field in fields_of(kind).items() if name not in NOT_FOUND_BY and name != "object"}
-    for kind in (Task, Job, JobExecution, TaskExecution, Pipeline, Project, Variable, File, Log)
-}
-"""What can be looked for in each resource."""
 
 
 def search_of(
@@ -120,48 +108,23 @@ async def find_spread(call: Call, kind: type[msgspec.Struct], criterion: Criteri
     return call.found(found, items.present, items.id)
 
 
-def _id(record: Any) -> str:
-    return str(record.id)
-
-
-Lists = Mapping[type[msgspec.Struct], Callable[[Call], Listed[Any]]]
-LISTS: Final[Lists] = {
-    Task: lambda call: Listed(lambda reads, part: reads.tasks_of_account(call.account_id, part), present_task, _id),
-    Job: lambda call: Listed(
-        lambda reads, part: published(reads, call.account_id, part), present_job, lambda one: str(one[0].id)
-    ),
-    Pipeline: lambda call: Listed(
-        lambda reads, part: reads.pipelines_of_account(call.account_id, part), present_pipeline, _id
-    ),
-    Project: lambda call: Listed(
-        lambda reads, part: reads.projects_of_account(call.account_id, part), present_project, _id
-    ),
-    Variable: lambda call: Listed(
-        lambda reads, part: reads.variables_of_account(call.account_id, part), present_variable, _id
-    ),
-    File: lambda call: Listed(
-        lambda reads, part: reads.files_of_account(call.account_id, part),
-        lambda file: present_file(file, call.origin),
-        _id,
-    ),
-}
-"""How each list is read and shown."""
-
-
-SPREAD: Final[Mapping[type[msgspec.Struct], Callable[[Call], Spread[Any]]]] = {
-    TaskExecution: lambda call: spreads.task_executions(call.account_id, present_task_execution),
-    Log: lambda call: spreads.logs(call.account_id, present_log),
-}
-"""How what job executions have is read and shown."""
-
-
-def _add(path: str, name: str, what: str, kind: type[msgspec.Struct]) -> None:
+def _add(
+    path: str, name: str, what: str, kind: type[msgspec.Struct], items: Callable[[Call], Listed[Any]] | None = None
+) -> None:
     """An endpoint that finds in one list."""
+    made = items or LISTS[kind]
 
     async def find(call: Call, body: Criterion) -> Wire:
-        if kind in SPREAD:
-            return await find_spread(call, kind, body)
-        return await find_in(call, kind, LISTS[kind](call), body)
+        return await find_in(call, kind, made(call), body)
+
+    _register(path, name, what, kind, find)
+
+
+def _add_spread(path: str, name: str, what: str, kind: type[msgspec.Struct]) -> None:
+    """An endpoint that finds among what job executions have."""
+
+    async def find(call: Call, body: Criterion) -> Wire:
+        return await find_spread(call, kind, body)
 
     _register(path, name, what, kind, find)
 
@@ -202,16 +165,31 @@ async def bulk(call: Call, body: BulkRequest) -> Wire:
 _add("/tasks/find", "tasks", "tasks", Task)
 _add("/jobs/find", "jobs", "jobs", Job)
 _register("/job_executions/find", "job_executions", "job executions", JobExecution, find_executions)
-_add(
+_add_spread(
     "/job_executions/{id}/task_executions/find",
     "task_executions_of_execution",
     "task executions of a job execution",
     TaskExecution,
 )
-_add("/job_executions/{id}/logs/find", "logs_of_execution", "logs of a job execution", Log)
-_add("/task_executions/find", "task_executions", "task executions of any job executions", TaskExecution)
-_add("/logs/find", "logs", "logs of any job executions", Log)
+_add_spread("/job_executions/{id}/logs/find", "logs_of_execution", "logs of a job execution", Log)
+_add_spread("/task_executions/find", "task_executions", "task executions of any job executions", TaskExecution)
+_add_spread("/logs/find", "logs", "logs of any job executions", Log)
 _add("/pipelines/find", "pipelines", "pipelines", Pipeline)
 _add("/projects/find", "projects", "projects", Project)
 _add("/variables/find", "variables", "variables, but not by what they say", Variable)
 _add("/files/find", "files", "files", File)
+_add("/jobs/{id}/versions/find", "job_versions", "versions of a job", JobVersion)
+_add("/jobs/{id}/shares/find", "shares", "accounts that a job is shared with", JobShare)
+_add("/shared_jobs/find", "shared_jobs", "jobs of other accounts that this one may launch", SharedJob)
+_add("/webhooks/find", "webhooks", "webhooks", Webhook)
+_add("/webhooks/{id}/deliveries/find", "deliveries", "what a webhook was told", WebhookDelivery)
+_add(
+    "/job_executions/{id}/webhooks/find",
+    "execution_webhooks",
+    "what webhooks were told of the end of a job execution",
+    WebhookDelivery,
+    deliveries_of_execution,
+)
+_add("/api_keys/find", "api_keys", "API keys", ApiKey)
+_add("/audit/find", "audit", "what people have done", Deed)
+_add("/accounts/find", "accounts", "accounts", Account)

@@ -8,8 +8,9 @@ from typing import Final
 
 from data_factory.api.bodies import Misfit
 from data_factory.api.call import Call
-from data_factory.api.finding import LISTS, SORTING, find_in, is_sorted, of_key
+from data_factory.api.finding import SORTING, find_in, is_sorted, of_key
 from data_factory.api.job_bodies import what_fits_of_a_job
+from data_factory.api.lists import LISTS
 from data_factory.api.presenting import Wire, present_job
 from data_factory.api.routing import PAGING, Query, Routes
 from data_factory.model.definitions import JobBody

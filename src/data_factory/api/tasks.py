@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from data_factory.api.call import Call
-from data_factory.api.finding import LISTS, SORTING, find_in, is_sorted, of_key
+from data_factory.api.finding import SORTING, find_in, is_sorted, of_key
+from data_factory.api.lists import LISTS
 from data_factory.api.presenting import Wire, present_task, present_task_execution
 from data_factory.api.routing import PAGING, Query, Routes
 from data_factory.model.definitions import TaskDefinition

@@ -30,67 +30,69 @@ ECHOES: Final = frozenset({"object", "id", "createdAt", "updatedAt", "disabledRe
 )
 async def create_webhook(call: Call, body: WebhookDefinition) -> Wire:
     """Have an address told of the end of job executions. The secret that it is signed with is shown this once."""
-    return _webhook(*await call.platform.webhooks.create(call.account_id, body, call.idempotency(), by=call.actor))
+    return present_webhook(
+        *await call.platform.webhooks.create(call.account_id, body, call.idempotency(), by=call.actor)
+    )
 
 
 @routes.get("/webhooks", answer=Page[Webhook], query=PAGING)
 async def list_webhooks(call: Call) -> Wire:
     """List the webhooks, newest first."""
     found = await call.platform.webhooks.webhooks(call.account_id, call.part())
-    return call.listed(found, _webhook, lambda webhook: str(webhook.id))
+    return call.listed(found, present_webhook, lambda webhook: str(webhook.id))
 
 
 @routes.get("/webhooks/{id}", answer=Webhook, errors=(NotFound,))
 async def get_webhook(call: Call) -> Wire:
     """Get a webhook."""
-    return _webhook(await call.platform.webhooks.webhook(call.account_id, call.path["id"]))
+    return present_webhook(await call.platform.webhooks.webhook(call.account_id, call.path["id"]))
 
 
 @routes.put("/webhooks/{id}", body=WebhookDefinition, echoes=ECHOES, answer=Webhook, status=201, errors=(NotFound,))
 async def update_webhook(call: Call, body: WebhookDefinition) -> Wire:
     """Replace what a webhook is told, and where; its secret stays."""
-    return _webhook(await call.platform.webhooks.update(call.account_id, call.path["id"], body, by=call.actor))
+    return present_webhook(await call.platform.webhooks.update(call.account_id, call.path["id"], body, by=call.actor))
 
 
 @routes.delete("/webhooks/{id}", answer=Webhook, status=201, errors=(NotFound,))
 async def delete_webhook(call: Call) -> Wire:
     """Delete a webhook: it is told nothing more, not even what is still to be sent."""
-    return _webhook(await call.platform.webhooks.delete(call.account_id, call.path["id"], by=call.actor))
+    return present_webhook(await call.platform.webhooks.delete(call.account_id, call.path["id"], by=call.actor))
 
 
 @routes.post("/webhooks/{id}/rotate", answer=Webhook, errors=(NotFound, NoSecretKey))
 async def rotate_webhook(call: Call) -> Wire:
     """Give a webhook a new secret, shown this once. For a day, what it is told is signed with the former one, too."""
-    return _webhook(*await call.platform.webhooks.rotate(call.account_id, call.path["id"], by=call.actor))
+    return present_webhook(*await call.platform.webhooks.rotate(call.account_id, call.path["id"], by=call.actor))
 
 
 @routes.post("/webhooks/{id}/test", answer=WebhookDelivery, errors=(NotFound,))
 async def try_webhook(call: Call) -> Wire:
     """Send a webhook something of the type `webhook.test`, to try it."""
-    return _delivery(await call.platform.webhooks.test(call.account_id, call.path["id"], by=call.actor))
+    return present_delivery(await call.platform.webhooks.test(call.account_id, call.path["id"], by=call.actor))
 
 
 @routes.get("/webhooks/{id}/deliveries", answer=Page[WebhookDelivery], query=PAGING, errors=(NotFound,))
 async def list_deliveries(call: Call) -> Wire:
     """List what a webhook was told and how that went, newest first."""
     found = await call.platform.webhooks.deliveries(call.account_id, call.path["id"], call.part())
-    return call.listed(found, _delivery, lambda delivery: str(delivery.id))
+    return call.listed(found, present_delivery, lambda delivery: str(delivery.id))
 
 
 @routes.get("/job_executions/{id}/webhooks", answer=Page[WebhookDelivery], query=PAGING, errors=(NotFound,))
 async def list_execution_webhooks(call: Call) -> Wire:
     """List what webhooks were told of the end of a job execution and how that went, newest first."""
     found = await call.platform.webhooks.deliveries_of_execution(call.account_id, call.path["id"], call.part())
-    return call.listed(found, _delivery, lambda delivery: str(delivery.id))
+    return call.listed(found, present_delivery, lambda delivery: str(delivery.id))
 
 
 @routes.post("/webhook_deliveries/{id}/resend", answer=WebhookDelivery, errors=(NotFound, DeliveryPending))
 async def resend_delivery(call: Call) -> Wire:
     """Send again what was delivered, or was given up: with the same `webhook-id`."""
-    return _delivery(await call.platform.webhooks.resend(call.account_id, call.path["id"], by=call.actor))
+    return present_delivery(await call.platform.webhooks.resend(call.account_id, call.path["id"], by=call.actor))
 
 
-def _webhook(webhook: WebhookRecord, secret: str | None = None) -> Wire:
+def present_webhook(webhook: WebhookRecord, secret: str | None = None) -> Wire:
     """A `Webhook`; the secret only for who has just made it."""
     shown: Wire = {
         "object": "webhook",
@@ -107,7 +109,7 @@ def _webhook(webhook: WebhookRecord, secret: str | None = None) -> Wire:
     return shown if secret is None else {**shown, "secret": secret}
 
 
-def _delivery(delivery: DeliveryRecord) -> Wire:
+def present_delivery(delivery: DeliveryRecord) -> Wire:
     """A `WebhookDelivery`."""
     return {
         "object": "webhook_delivery",

@@ -158,6 +158,9 @@ class _JobVerbs:
     create_from_zip = Verb(calls.create_job_from_zip)
     update_from_zip = Verb(calls.update_job_from_zip)
     search = Lister(calls.search_jobs)
+    search_versions = Lister(calls.search_job_versions)
+    search_shares = Lister(calls.search_shares)
+    search_shared = Lister(calls.search_shared_jobs)
     list = Lister(calls.list_jobs)
     share = Verb(calls.share_job)
     unshare = Verb(calls.unshare_job)
@@ -233,6 +236,9 @@ class _WebhookVerbs:
     deliveries = Lister(calls.list_deliveries)
     of_execution = Lister(calls.list_execution_webhooks)
     resend = Verb(calls.resend_delivery)
+    search = Lister(calls.search_webhooks)
+    search_deliveries = Lister(calls.search_deliveries)
+    search_of_execution = Lister(calls.search_execution_webhooks)
 
 
 class _ProjectVerbs:
@@ -249,10 +255,12 @@ class _ProjectVerbs:
 class _ApiKeyVerbs:
     create = Verb(calls.create_api_key)
     revoke = Verb(calls.revoke_api_key)
+    search = Lister(calls.search_api_keys)
     list = Lister(calls.list_api_keys)
 
 
 class _AuditVerbs:
+    search = Lister(calls.search_audit)
     list = Lister(calls.list_audit)
 
 
@@ -263,6 +271,7 @@ class _AccountVerbs:
     disable = Verb(calls.disable_account)
     enable = Verb(calls.enable_account)
     create_key = Verb(calls.create_account_key)
+    search = Lister(calls.search_accounts)
     list = Lister(calls.list_accounts)
 
 

@@ -119,6 +119,16 @@ class Audit:
 
         return await self._store.read(work)
 
+    async def deeds(self, account_id: str, part: Part) -> list[tuple[EventRecord, dict[str, str]]]:
+        """A part of all that people have done, newest first; with each, the titles of the keys in it."""
+
+        async def work(reads: Reads) -> list[tuple[EventRecord, dict[str, str]]]:
+            found = await reads.events_of_account(account_id, part)
+            titles = await reads.key_titles(account_id, sorted({event.key_id for event in found}))
+            return [(event, titles) for event in found]
+
+        return await self._store.read(work)
+
     def start(self) -> None:
         """Begin to sweep."""
         if self._kept_ms:

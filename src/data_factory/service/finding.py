@@ -19,7 +19,6 @@ from data_factory.model.errors import FieldError, Invalid
 from data_factory.model.records import JobExecutionRecord, SeenExecutionRecord, SeenRecord
 from data_factory.model.status import JobExecutionStatus
 from data_factory.service.paging import Part
-from data_factory.service.publications import Published
 from data_factory.store.promises import Reads, Store
 
 T = TypeVar("T")
@@ -81,9 +80,9 @@ class Scan(msgspec.Struct, frozen=True):
 class Listed(msgspec.Struct, Generic[T], frozen=True):
     """A list that can be searched: how it is read, how an item is shown, and in which order it is kept."""
 
-    read: Callable[[Reads, Part], Awaitable[list[T]]]
+    read: Callable[[Part], Awaitable[list[T]]]
     present: Callable[[T], Shown]
-    id: Callable[[T], str]
+    id: Callable[[T], str] = attrgetter("id")
     ascending: bool = False
 
 
@@ -103,13 +102,6 @@ class Spread(msgspec.Struct, Generic[T], frozen=True):
     id: Callable[[T], str] = attrgetter("id")
 
 
-async def published(reads: Reads, account_id: str, part: Part) -> list[Published]:
-    """The jobs of an account, with their present versions."""
-    jobs = await reads.jobs_of_account(account_id, part)
-    versions = {one.job_id: one for one in await reads.job_versions((job.id, job.version) for job in jobs)}
-    return [(job, versions[job.id]) for job in jobs]
-
-
 class Finding:
     """Looking for things."""
 
@@ -126,11 +118,11 @@ class Finding:
         """
         is_wanted = compile_criterion(search.criterion, search.fields)
         if search.order == Order(ascending=items.ascending):
-            every = await self._read(items, replace(part, offset=0, limit=MOST_LISTED + 1))
+            every = await items.read(replace(part, offset=0, limit=MOST_LISTED + 1))
             seen, more = every[:MOST_LISTED], len(every) > MOST_LISTED
             wanted = [one for one in seen if is_wanted(items.present(one))]
             return _page(wanted, items.id, part, items.id(seen[-1]) if more else None)
-        every = await self._read(items, Part(limit=MOST_SORTED + 1))
+        every = await items.read(Part(limit=MOST_SORTED + 1))
         return _page_of_sorted(every, items, search.order, is_wanted, part)
 
     async def spread(
@@ -188,9 +180,6 @@ class Finding:
             return _within(whole, lambda one: str(one.id), page)
 
         return await self._store.read(work)
-
-    async def _read(self, items: Listed[T], part: Part) -> list[T]:
-        return await self._store.read(lambda reads: items.read(reads, part))
 
     def _scan(self, criterion: Criterion, order: Order, cursor: str | None, state: str, states: Sequence[str]) -> Scan:
         """What is to be looked at: what the store can tell by itself is not looked for is left out."""

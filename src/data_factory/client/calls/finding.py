@@ -10,16 +10,24 @@ from data_factory.client.calls.parts import keyed, path_of
 from data_factory.model.criteria import Criterion
 from data_factory.model.requests import BulkVerb, VersionChoice
 from data_factory.model.resources import (
+    Account,
+    ApiKey,
     Bulk,
+    Deed,
     File,
     Job,
     JobExecution,
+    JobShare,
+    JobVersion,
     Log,
     Pipeline,
     Project,
+    SharedJob,
     Task,
     TaskExecution,
     Variable,
+    Webhook,
+    WebhookDelivery,
 )
 
 CriterionLike = Criterion | Mapping[str, Any]
@@ -31,14 +39,14 @@ def search_tasks(
     criterion: CriterionLike, *, sort: str | None = None, order: SortOrder | None = None, size: int = 100
 ) -> Pages[Task]:
     """The tasks for which a criterion holds, read `size` at a time."""
-    return _search("tasks", criterion, Listing[Task], sort, order, size)
+    return _search(criterion, Listing[Task], sort, order, size, "tasks")
 
 
 def search_jobs(
     criterion: CriterionLike, *, sort: str | None = None, order: SortOrder | None = None, size: int = 100
 ) -> Pages[Job]:
     """The jobs for which a criterion holds, read `size` at a time."""
-    return _search("jobs", criterion, Listing[Job], sort, order, size)
+    return _search(criterion, Listing[Job], sort, order, size, "jobs")
 
 
 def search_job_executions(
@@ -48,7 +56,7 @@ def search_job_executions(
 
     >>> client.job_executions.search({"type": "eq", "field": "status", "value": "FAILED"})  # doctest: +SKIP
     """
-    return _search("job_executions", criterion, Listing[JobExecution], None, order, size)
+    return _search(criterion, Listing[JobExecution], None, order, size, "job_executions")
 
 
 def search_task_executions(
@@ -64,7 +72,7 @@ def search_task_executions(
 
     >>> client.task_executions.search({"type": "eq", "field": "status", "value": "FAILED"})  # doctest: +SKIP
     """
-    return _search("task_executions", criterion, Listing[TaskExecution], sort, order, size, job_execution_id)
+    return _search(criterion, Listing[TaskExecution], sort, order, size, *_of(job_execution_id), "task_executions")
 
 
 def search_logs(
@@ -76,35 +84,108 @@ def search_logs(
     size: int = 100,
 ) -> Pages[Log]:
     """What was told, and for which a criterion holds: of one job execution, or of all, as `search_task_executions`."""
-    return _search("logs", criterion, Listing[Log], sort, order, size, job_execution_id)
+    return _search(criterion, Listing[Log], sort, order, size, *_of(job_execution_id), "logs")
 
 
 def search_pipelines(
     criterion: CriterionLike, *, sort: str | None = None, order: SortOrder | None = None, size: int = 100
 ) -> Pages[Pipeline]:
     """The pipelines for which a criterion holds, read `size` at a time."""
-    return _search("pipelines", criterion, Listing[Pipeline], sort, order, size)
+    return _search(criterion, Listing[Pipeline], sort, order, size, "pipelines")
 
 
 def search_projects(
     criterion: CriterionLike, *, sort: str | None = None, order: SortOrder | None = None, size: int = 100
 ) -> Pages[Project]:
     """The projects for which a criterion holds, read `size` at a time."""
-    return _search("projects", criterion, Listing[Project], sort, order, size)
+    return _search(criterion, Listing[Project], sort, order, size, "projects")
 
 
 def search_variables(
     criterion: CriterionLike, *, sort: str | None = None, order: SortOrder | None = None, size: int = 100
 ) -> Pages[Variable]:
     """The variables for which a criterion holds; what they say is in no criterion."""
-    return _search("variables", criterion, Listing[Variable], sort, order, size)
+    return _search(criterion, Listing[Variable], sort, order, size, "variables")
 
 
 def search_files(
     criterion: CriterionLike, *, sort: str | None = None, order: SortOrder | None = None, size: int = 100
 ) -> Pages[File]:
     """The files for which a criterion holds, read `size` at a time."""
-    return _search("files", criterion, Listing[File], sort, order, size)
+    return _search(criterion, Listing[File], sort, order, size, "files")
+
+
+def search_job_versions(
+    job_id: str, criterion: CriterionLike, *, sort: str | None = None, order: SortOrder | None = None, size: int = 100
+) -> Pages[JobVersion]:
+    """The versions of a job for which a criterion holds."""
+    return _search(criterion, Listing[JobVersion], sort, order, size, "jobs", job_id, "versions")
+
+
+def search_shares(
+    job_id: str, criterion: CriterionLike, *, sort: str | None = None, order: SortOrder | None = None, size: int = 100
+) -> Pages[JobShare]:
+    """The accounts that a job is shared with and for which a criterion holds."""
+    return _search(criterion, Listing[JobShare], sort, order, size, "jobs", job_id, "shares")
+
+
+def search_shared_jobs(
+    criterion: CriterionLike, *, sort: str | None = None, order: SortOrder | None = None, size: int = 100
+) -> Pages[SharedJob]:
+    """The jobs of other accounts that one may launch and for which a criterion holds."""
+    return _search(criterion, Listing[SharedJob], sort, order, size, "shared_jobs")
+
+
+def search_webhooks(
+    criterion: CriterionLike, *, sort: str | None = None, order: SortOrder | None = None, size: int = 100
+) -> Pages[Webhook]:
+    """The webhooks for which a criterion holds."""
+    return _search(criterion, Listing[Webhook], sort, order, size, "webhooks")
+
+
+def search_deliveries(
+    webhook_id: str,
+    criterion: CriterionLike,
+    *,
+    sort: str | None = None,
+    order: SortOrder | None = None,
+    size: int = 100,
+) -> Pages[WebhookDelivery]:
+    """What a webhook was told and for which a criterion holds: where `status` is FAILED, for one."""
+    return _search(criterion, Listing[WebhookDelivery], sort, order, size, "webhooks", webhook_id, "deliveries")
+
+
+def search_execution_webhooks(
+    job_execution_id: str,
+    criterion: CriterionLike,
+    *,
+    sort: str | None = None,
+    order: SortOrder | None = None,
+    size: int = 100,
+) -> Pages[WebhookDelivery]:
+    """What webhooks were told of the end of a job execution and for which a criterion holds."""
+    return _search(criterion, Listing[WebhookDelivery], sort, order, size, *_of(job_execution_id), "webhooks")
+
+
+def search_api_keys(
+    criterion: CriterionLike, *, sort: str | None = None, order: SortOrder | None = None, size: int = 100
+) -> Pages[ApiKey]:
+    """The API keys for which a criterion holds."""
+    return _search(criterion, Listing[ApiKey], sort, order, size, "api_keys")
+
+
+def search_audit(
+    criterion: CriterionLike, *, sort: str | None = None, order: SortOrder | None = None, size: int = 100
+) -> Pages[Deed]:
+    """What people have done and for which a criterion holds."""
+    return _search(criterion, Listing[Deed], sort, order, size, "audit")
+
+
+def search_accounts(
+    criterion: CriterionLike, *, sort: str | None = None, order: SortOrder | None = None, size: int = 100
+) -> Pages[Account]:
+    """The accounts for which a criterion holds; who is not the operator sees their own."""
+    return _search(criterion, Listing[Account], sort, order, size, "accounts")
 
 
 def bulk_job_executions(
@@ -136,16 +217,13 @@ def bulk_job_executions(
     )
 
 
+def _of(job_execution_id: str | None) -> tuple[str, ...]:
+    return () if job_execution_id is None else ("job_executions", job_execution_id)
+
+
 def _search(
-    resource: str,
-    criterion: CriterionLike,
-    result: type[Listing[T]],
-    sort: str | None,
-    order: str | None,
-    size: int,
-    job_execution_id: str | None = None,
+    criterion: CriterionLike, result: type[Listing[T]], sort: str | None, order: str | None, size: int, *names: str
 ) -> Pages[T]:
     given = {"sort": sort, "sortOrder": order}
     params = {name: value for name, value in given.items() if value is not None}
-    of = () if job_execution_id is None else ("job_executions", job_execution_id)
-    return Pages(path=path_of(*of, resource, "find"), result=result, params=params, size=size, body=criterion)
+    return Pages(path=path_of(*names, "find"), result=result, params=params, size=size, body=criterion)
