@@ -53,7 +53,7 @@ def documented(table: str) -> set[str]:
 
 def test_these_are_the_commands() -> None:
     assert set(COMMANDS) == {
-        *("server", "migrate", "worker", "init", "run", "demo", "audit", "purge", "events"),
+        *("server", "migrate", "worker", "init", "run", "demo", "audit", "purge", "events", "find"),
         *(f"task {verb}" for verb in ("create", "list", "get", "delete", "replay")),
         *(
             f"job {verb}"

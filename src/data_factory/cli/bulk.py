@@ -19,6 +19,7 @@ from rich.text import Text
 
 from data_factory.cli.asking import Yes, confirm, is_asked
 from data_factory.cli.connection import Connection, connected
+from data_factory.cli.documents import read_criterion
 from data_factory.cli.executions import Statuses
 from data_factory.cli.exit_codes import ExitCode, Stop
 from data_factory.cli.names import launchable_named
@@ -154,10 +155,7 @@ def _criterion(
         begin = datetime.now(UTC) - length(since, "--since")
         queries.append({"type": "greaterOrEqual", "field": "createdAt", "value": begin.isoformat()})
     if criterion is not None:
-        try:
-            queries.append(msgspec.json.decode(criterion, type=dict[str, Any]))
-        except ValueError as error:
-            raise Stop(ExitCode.USAGE, f"--filter is not a JSON object: {error}.") from error
+        queries.append(read_criterion(criterion))
     return queries
 
 

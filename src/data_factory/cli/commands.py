@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "project": ("projects:app", None),
     "file": ("files:app", None),
     "variable": ("variables:app", None),
+    "find": ("finding:find", "Find anything by what is in it."),
     "events": ("events:events", "Follow what happens."),
     "webhook": ("webhooks:app", None),
     "key": ("keys:app", None),

@@ -59,6 +59,14 @@ def split_pairs(pairs: Iterable[str], option: str = "--input") -> dict[str, str]
     return values
 
 
+def read_criterion(text: str) -> dict[str, Any]:
+    """The criterion of a `--filter`; ends the command if it is no JSON object."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except ValueError as error:
+        raise Stop(ExitCode.USAGE, f"--filter is not a JSON object: {error}.") from error
+
+
 def read_value(text: str) -> Any:
     """JSON where it is JSON, else the text itself."""
     try:
