@@ -55,6 +55,10 @@ def test_what_a_job_asks_for_is_read_as_that(cli: CommandLine, desk: Desk) -> No
     words = [f"--input={pair}" for pair in ("zip=01", "day=2026-11-28", "n=7", "langs=1", "other=8")]
     given = cli("run", desk.job, *words, "--json").json["input"]
     assert {"zip": "01", "day": "2026-11-28", "n": 7, "langs": ["1"], "other": 8}.items() <= given.items()
+    both = cli("run", desk.job, "--input=langs=2", "--input=langs=1", "--json").json["input"]
+    assert both["langs"] == ["2", "1"]
+    assert "--input zip is given 2 times" in cli("run", desk.job, "--input=zip=1", "--input=zip=1", code=2).err
+    assert "--input x is given 3 times" in cli("run", desk.job, *["--input=x=1"] * 3, code=2).err
     assert cli("run", desk.job, "--input=zip=10", '--input=langs=["2"]', "--json").json["input"]["zip"] == "10"
     assert "input.n: expected a number" in cli("run", desk.job, "--input=n=seven", code=2).err
 
@@ -71,6 +75,9 @@ def test_a_file_is_given_by_its_id_or_uploaded(cli: CommandLine, desk: Desk, tmp
     several = f'--input=many=["@a.csv", "{known.id}", {{"url": "{known.url}"}}]'
     given = cli("run", desk.job, f"--input=one={known.id}", several, "--json").json["input"]
     assert [one["filename"] for one in (given["one"], *given["many"])] == ["k.csv", "a.csv", "k.csv", "k.csv"]
+    one_by_one = ("--input=many=@a.csv", f'--input=many=["{known.id}"]')
+    given = cli("run", desk.job, *one_by_one, "--json").json["input"]
+    assert [one["filename"] for one in given["many"]] == ["a.csv", "k.csv"]
     assert "gone.csv cannot be read: No such file" in cli("run", desk.job, "--input=one=@gone.csv", code=2).err
     assert "input.one: expected a file" in cli("run", desk.job, "--input=one=a.csv", code=2).err
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,22 +40,22 @@ def read_object(file: str | Path) -> dict[str, Any]:
 
 
 def read_pairs(pairs: Iterable[str], option: str = "--input") -> dict[str, Any]:
-    """The object that `name=value` pairs stand for; ends the command if one is no pair.
+    """The object that `name=value` pairs stand for; ends the command if one is no pair, or gives a value again.
 
     >>> read_pairs(["power=10", "name=Ada", 'digits="10"', "rows=[1,2]"])
     {'power': 10, 'name': 'Ada', 'digits': '10', 'rows': [1, 2]}
     """
-    return {name: read_value(text) for name, text in split_pairs(pairs, option).items()}
+    return {name: read_value(only(name, texts, option)) for name, texts in split_pairs(pairs, option).items()}
 
 
-def split_pairs(pairs: Iterable[str], option: str = "--input") -> dict[str, str]:
-    """`name=value` pairs as they are typed; ends the command if one is no pair."""
-    values: dict[str, str] = {}
+def split_pairs(pairs: Iterable[str], option: str = "--input") -> dict[str, list[str]]:
+    """`name=value` pairs as they are typed, with all values of each name; ends the command if one is no pair."""
+    values: dict[str, list[str]] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not name or not equals:
             raise Stop(ExitCode.USAGE, f"{option} {pair!r} is not name=value: for example {option} power=10.")
-        values[name] = text
+        values.setdefault(name, []).append(text)
     return values
 
 
@@ -65,6 +65,13 @@ def read_criterion(text: str) -> dict[str, Any]:
         return msgspec.json.decode(text, type=dict[str, Any])
     except ValueError as error:
         raise Stop(ExitCode.USAGE, f"--filter is not a JSON object: {error}.") from error
+
+
+def only(name: str, texts: Sequence[str], option: str = "--input") -> str:
+    """The value of what has one; ends the command if it was given more."""
+    if len(texts) > 1:
+        raise Stop(ExitCode.USAGE, f"{option} {name} is given {len(texts)} times, and has one value.")
+    return texts[0]
 
 
 def read_value(text: str) -> Any:

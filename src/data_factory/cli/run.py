@@ -70,7 +70,7 @@ def run(
     """Run a job, named by its key or id: your own, or one that another account shares with you.
 
     What the job asks for as a user input is read as that: a TEXT, DATE or SELECT is text, whatever it looks like; a
-    FILE is the id of one, or @prices.csv, which is uploaded; so are FILES, of which several are a JSON list. Of
+    FILE is the id of one, or @prices.csv, which is uploaded; so are FILES, of which several are given one by one. Of
     anything else, what is JSON is taken as JSON, the rest as text: n=10 is a number, name=Ada and 'n="10"' are text,
     'rows=[1, 2]' is a list. With --input-file too, the pairs win over what is in the file.
 

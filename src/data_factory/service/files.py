@@ -314,7 +314,7 @@ class Arrival:
         if size > self._rules.quota_bytes:
             raise QuotaExceeded(
                 f"The files of this account may have {self._rules.quota_bytes:,} bytes in all; with this one, it would "
-                f"be {size:,}."
+                f"be at least {size:,}."
             )
 
     async def __aenter__(self) -> Self:
