@@ -10,13 +10,13 @@ import pytest
 from data_factory.api.lists import FIELDS
 from data_factory.api.presenting import iso
 from data_factory.model.criteria import Criterion
-from data_factory.model.records import JobExecutionRecord
-from data_factory.model.resources import JobExecution
-from data_factory.service.finding import Finding, Order, Search
+from data_factory.model.records import JobExecutionRecord, TaskRecord
+from data_factory.model.resources import JobExecution, Task
+from data_factory.service.finding import Finding, Listed, Order, Search
 from data_factory.service.paging import Part
 from data_factory.store.promises import Store
 from tests.store.conftest import House
-from tests.store.rows import NOW, ended, execution, job, keep, new_id, started
+from tests.store.rows import NOW, ended, execution, job, keep, new_id, started, task
 
 pytestmark = pytest.mark.anyio
 
@@ -122,3 +122,25 @@ async def test_a_find_is_a_plain_reading_of_the_criterion(store: Store, house: H
         assert found == (expected if ascending else expected[::-1]), (number, criterion)
     everything = Search(Criterion(), Order(), FIELDS[JobExecution])
     assert (await Finding(store).job_executions(new_id(), everything, Part())).records == []
+
+
+async def test_a_list_that_is_longer_than_the_window_is_gone_through_page_by_page(store: Store, house: House) -> None:
+    rows = [task(house.account.id, key=f"{'odd' if number % 2 else 'even'}-{number}") for number in range(9)]
+    await keep(store, *rows)
+
+    async def read(part: Part) -> list[TaskRecord]:
+        return await store.read(lambda reads: reads.tasks_of_account(house.account.id, part))
+
+    odd = Criterion(type="startsWith", field="key", value="odd")
+    search = Search(odd, Order(), FIELDS[Task])
+    items = Listed(read, lambda one: {"key": one.key})
+    found: list[str] = []
+    pages: list[tuple[int, bool]] = []
+    cursor: str | None = None
+    while not pages or cursor is not None:
+        page = await Finding(store, window=3).listed(items, search, Part(cursor=cursor, limit=2))
+        pages.append((len(page.records), page.incomplete))
+        found += [one.key for one in page.records]
+        cursor = page.go_on
+    assert found == ["odd-7", "odd-5", "odd-3", "odd-1"]
+    assert pages == [(1, True), (2, False), (1, True), (0, False)]

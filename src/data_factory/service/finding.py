@@ -31,9 +31,6 @@ WINDOW: Final = 1_500
 MOST_SEEN: Final = 250
 """How many of them it looks at closely."""
 
-MOST_LISTED: Final = 2_000
-"""How many items of another list it looks at."""
-
 MOST_SORTED: Final = 5_000
 """How many there may be where they are sorted otherwise than they are kept."""
 
@@ -118,8 +115,8 @@ class Finding:
         """
         is_wanted = compile_criterion(search.criterion, search.fields)
         if search.order == Order(ascending=items.ascending):
-            every = await items.read(replace(part, offset=0, limit=MOST_LISTED + 1))
-            seen, more = every[:MOST_LISTED], len(every) > MOST_LISTED
+            every = await items.read(replace(part, offset=0, limit=self._window + 1))
+            seen, more = every[: self._window], len(every) > self._window
             wanted = [one for one in seen if is_wanted(items.present(one))]
             return _page(wanted, items.id, part, items.id(seen[-1]) if more else None)
         every = await items.read(Part(limit=MOST_SORTED + 1))
@@ -238,7 +235,7 @@ def _page(wanted: list[T], id: Callable[[T], str], part: Part, end: str | None) 
         return Found(page, id(page[-1]))
     if end is not None and part.offset and not page:
         raise Invalid(errors=(FieldError("page", "there is too much to look at before it; use `cursor` to go on"),))
-    return Found(page, end, incomplete=end is not None)
+    return Found(page, end, incomplete=end is not None and len(page) < part.limit)
 
 
 def _page_of_sorted(
