@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from data_factory.engine.webhooks import DELAYS_S, LONGEST_WAIT_S, Attempt
 from data_factory.model.definitions import LaunchWebhook, WebhookDefinition
 from data_factory.model.errors import DeliveryPending, Invalid, NoSecretKey, NotFound, TooManyWebhooks
 from data_factory.model.records import DeliveryRecord, JobExecutionRecord, TaskRecord, WebhookRecord
-from data_factory.service import deliveries
+from data_factory.service import deliveries, receivers
 from data_factory.service.commands import Cancel, IdempotencyKey
 from data_factory.service.deliveries import KEEP_MS, LEASE_MS
 from data_factory.service.paging import Part
@@ -242,6 +243,38 @@ async def test_one_dead_receiver_holds_up_no_other(post: Post, there: Receiver) 
     sending.cancel()
     await asyncio.wait([sending])
     deaf.close()
+
+
+async def test_what_is_due_while_its_receiver_takes_its_time_is_sent_then(
+    post: Post, there: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "_LOOK_AT_CLOCK_S", 0.001)
+    monkeypatch.setattr(receivers, "TIMEOUT_S", 3600)
+    came, slow = threading.Event(), threading.Event()
+    statuses = iter((503, 204))
+
+    def answer(got: Received) -> tuple[int, dict[str, str]]:
+        if got.path == "/slow":
+            came.set()
+            slow.wait()
+            return 204, {}
+        return next(statuses), {}
+
+    there.answer = answer
+    first = await post.ended(LaunchWebhook(f"{there.address}/first", SECRET))
+    await post.sends()
+    assert there.next().path == "/first"
+    [due] = await post.told(first)
+    await post.ended(LaunchWebhook(f"{there.address}/slow", SECRET))
+    post.platform.deliveries.start()
+    try:
+        assert await asyncio.to_thread(came.wait, 60)
+        assert due.due_at is not None
+        post.now = due.due_at
+        assert (await asyncio.to_thread(there.next)).path == "/first"
+    finally:
+        slow.set()
+        await post.platform.deliveries.stop()
 
 
 async def test_what_a_killed_server_was_sending_is_sent_by_another(post: Post, there: Receiver) -> None:

@@ -125,7 +125,8 @@ class Deliveries:
         while True:
             try:
                 now = self._clock()
-                await self._begin(now)
+                while await self._begin(now):
+                    pass  # of a host that something is being sent to, more may be due soon: that is seen only then
                 if now >= self._purge_at:
                     await self.purge(now)
                 await self._until_due()
