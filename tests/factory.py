@@ -20,6 +20,7 @@ from data_factory.model.ids import IdMaker
 from data_factory.model.records import JobExecutionRecord, JobRecord, PipelineRecord, TaskExecutionRecord, TaskRecord
 from data_factory.service.commands import Claim
 from data_factory.service.platform import Platform
+from data_factory.service.vault import Vault
 from data_factory.service.waiting_room import Presence
 from data_factory.store.disk import DiskBlobs
 from data_factory.store.sqlite import SqliteStore
@@ -45,7 +46,11 @@ class Factory(Orders):
         self.now = START
         self.store = SqliteStore(directory)
         self.platform = Platform(
-            self.store, DiskBlobs(directory / "files"), clock=self._clock, new_id=IdMaker(lambda: self.now)
+            self.store,
+            DiskBlobs(directory / "files"),
+            clock=self._clock,
+            new_id=IdMaker(lambda: self.now),
+            vault=Vault(bytes(32)),
         )
         self._looks = 0
         self._looked = asyncio.Event()

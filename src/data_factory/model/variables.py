@@ -147,13 +147,13 @@ class Mask:
 
 
 def _spellings(secret: str) -> Iterable[str]:
-    yield secret
-    yield _encode(secret)[1:-1]
-    yield json.dumps(secret)[1:-1]
-    yield quote(secret)
-    yield quote(secret, safe="")
-    yield b64encode(secret.encode()).decode()
-    yield from (line for line in secret.splitlines() if len(line) >= _LONG_LINE)
+    for text in (secret, *(line for line in secret.splitlines() if len(line) >= _LONG_LINE)):
+        yield text
+        yield _encode(text)[1:-1]
+        yield json.dumps(text)[1:-1]
+        yield quote(text)
+        yield quote(text, safe="")
+        yield b64encode(text.encode()).decode()
 
 
 def _encode(value: Any) -> str:
