@@ -79,7 +79,7 @@ def test_these_are_the_commands() -> None:
             for verb in "list get why timeline report logs complete cancel rerun retry delete bulk".split()
         ),
         *(f"execution {verb}" for verb in ("pause", "resume", "skip")),
-        *(f"pipeline {verb}" for verb in ("list", "pause", "resume")),
+        *(f"pipeline {verb}" for verb in ("create", "list", "update", "pause", "resume")),
         *(f"webhook {verb}" for verb in "create list update test deliveries resend rotate delete".split()),
         *(f"file {verb}" for verb in ("upload", "list", "get", "download", "delete")),
         *(f"variable {verb}" for verb in ("list", "get", "set", "delete")),

@@ -19,7 +19,7 @@ COMMANDS: Final = {
     "task": ("tasks:app", None),
     "job": ("jobs:app", None),
     "execution": ("executions:app", None),
-    "pipeline": ("holding:pipelines", None),
+    "pipeline": ("pipelines:app", None),
     "project": ("projects:app", None),
     "file": ("files:app", None),
     "variable": ("variables:app", None),

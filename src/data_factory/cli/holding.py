@@ -1,8 +1,8 @@
-"""`data-factory execution pause`, `resume` and `skip`; `data-factory pipeline`."""
+"""`data-factory execution pause`, `resume` and `skip`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -10,17 +10,10 @@ from data_factory.cli.connection import Connection, connected
 from data_factory.cli.documents import read_pairs
 from data_factory.cli.executions import ExecutionId
 from data_factory.cli.exit_codes import ExitCode, Stop
-from data_factory.cli.names import filled
 from data_factory.cli.options import Url
-from data_factory.cli.rendering import Json, console, moment, printable, show_json, show_list, status, table
+from data_factory.cli.rendering import Json, console, printable, show_json, status
 from data_factory.client import calls
-from data_factory.model.resources import Paused
 
-pipelines: Final = typer.Typer(name="pipeline", help="Show, pause and resume pipelines.", no_args_is_help=True)
-
-PipelineId = Annotated[
-    str, typer.Argument(metavar="ID", help="The id of the pipeline.", show_default=False, callback=filled)
-]
 Reason = Annotated[str, typer.Option(help="Why, for whoever looks at it later.")]
 
 
@@ -97,60 +90,3 @@ def _what_waits(connection: Connection, execution: str, task: str | None) -> str
 
 def _waits(status: str, type: str) -> bool:
     return status == "SCHEDULED" or (status == "IN_PROGRESS" and type in ("HUMAN", "WAIT"))
-
-
-@pipelines.command("list")
-def list_pipelines(
-    limit: Annotated[int, typer.Option(min=1, help="How many, at most.")] = 20, url: Url = None, as_json: Json = False
-) -> None:
-    """List the pipelines, newest first.
-
-    \b
-    Example:
-      data-factory pipeline list
-    """
-    with connected(url) as connection:
-        found, _ = connection.some(calls.list_pipelines(), limit)
-        rows = [
-            (one.value.id, one.value.title, str(one.value.slots), _pause(one.value.paused) if one.value.paused else "")
-            for one in found
-        ]
-        show_list(
-            as_json, [one.json for one in found], lambda: table(["ID", "TITLE", "SLOTS", ""], rows), "There are none."
-        )
-
-
-@pipelines.command("pause")
-def pause_pipeline(pipeline: PipelineId, reason: Reason = "", url: Url = None, as_json: Json = False) -> None:
-    """Pause a pipeline: no job execution is started in it until it is resumed. What runs goes on.
-
-    \b
-    Example:
-      data-factory pipeline pause 01a2b3c4d5e6f708192a3b4c --reason "maintenance until noon"
-    """
-    with connected(url) as connection:
-        paused = connection.ask(calls.pause_pipeline(pipeline, reason=reason))
-        if as_json:
-            show_json(paused.json)
-        else:
-            console().print(printable(f"Paused {paused.value.title}."))
-
-
-@pipelines.command("resume")
-def resume_pipeline(pipeline: PipelineId, url: Url = None, as_json: Json = False) -> None:
-    """Let a paused pipeline go on.
-
-    \b
-    Example:
-      data-factory pipeline resume 01a2b3c4d5e6f708192a3b4c
-    """
-    with connected(url) as connection:
-        resumed = connection.ask(calls.resume_pipeline(pipeline))
-        if as_json:
-            show_json(resumed.json)
-        else:
-            console().print(printable(f"Resumed {resumed.value.title}."))
-
-
-def _pause(paused: Paused) -> str:
-    return f"paused since {moment(paused.since)}{f': {paused.reason}' if paused.reason else ''}"
