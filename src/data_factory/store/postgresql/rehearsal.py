@@ -29,7 +29,6 @@ async def rehearse(connection: Connection) -> None:
     The first time takes a session ten times as long as each one after it. Whoever was given a new connection would
     wait for all that.
     """
-    async with connection.transaction():
-        for name in REHEARSED:
-            statement = statements()[name]
-            await connection.fetch(statement.sql, *[None] * len(statement.parameters))
+    for name in REHEARSED:
+        statement = statements()[name]
+        await connection.fetch(statement.sql, *[None] * len(statement.parameters))
