@@ -28,6 +28,8 @@ def test_what_failed_is_retried_run_again_and_in_the_end_deleted(cli: CommandLin
     assert cli("execution", "get", failed, "--json").json["runAgainAs"] == [retried["id"], rerun]
     assert f"again as   {retried['id']}, {rerun}" in cli("execution", "get", failed).out
     assert f"runs again   {failed}" in cli("execution", "get", rerun).out
+    for id, origin in ((retried["id"], "RETRY"), (rerun, "RERUN")):
+        assert f"({origin} of {failed})." in cli("execution", "timeline", id).out
 
     assert cli("execution", "delete", failed).out == f"Deleted {failed}.\n"
     assert cli("execution", "get", failed, code=2).out == ""

@@ -164,10 +164,11 @@ async def _told(
         rows = {id: told_to_guest(row) for id, row in rows.items()}
     keys = {one.key_id for one in events.values()} | {execution.launched_by}
     titles = await reads.key_titles(execution.account_id, sorted(keys - {""}))
+    of_id = await _runs_again(reads, execution) if "job_execution.launched" in (one for _, one in chosen) else None
     told: list[tuple[Place, Told]] = []
     for place, moment in chosen:
         if isinstance(moment, str):
-            told.append((place, _of_execution(moment, place[0], execution, titles)))
+            told.append((place, _of_execution(moment, place[0], execution, titles, of_id)))
         elif moment.what == "event":
             told.append((place, _of_event(events[moment.id], execution, rows, titles)))
         else:
@@ -175,11 +176,21 @@ async def _told(
     return told
 
 
-def _of_execution(kind: str, at: int, execution: JobExecutionRecord, titles: Mapping[str, str]) -> Told:
+async def _runs_again(reads: Reads, execution: JobExecutionRecord) -> str | None:
+    """Which job execution this one runs again."""
+    if execution.origin not in ("RERUN", "RETRY"):
+        return None
+    links = await reads.links_of([execution.id])
+    return next((one.of_id for one in links if one.id == execution.id), None)
+
+
+def _of_execution(
+    kind: str, at: int, execution: JobExecutionRecord, titles: Mapping[str, str], of_id: str | None
+) -> Told:
     match kind:
         case "job_execution.launched":
             by = _by(execution.launched_by, execution.launched_from or "", execution.origin, titles)
-            way = "" if by.key_id is None else f" ({by.origin})"
+            way = "" if by.key_id is None else f" ({by.origin}{f' of {of_id}' if of_id else ''})"
             return Told(at=at, kind=kind, message=f"Launched {by}{way}.", by=by)
         case "job_execution.queued":
             return Told(at=at, kind=kind, message="It waits for a slot of its pipeline.")
