@@ -11,6 +11,7 @@ from data_factory.api.call import Call
 from data_factory.api.presenting import Wire, iso
 from data_factory.api.routing import PAGING, Query, Routes
 from data_factory.model.errors import FieldError, Invalid
+from data_factory.model.events import KINDS
 from data_factory.model.records import EventRecord
 from data_factory.model.resources import Deed, Page
 from data_factory.service.audit import Sought
@@ -37,7 +38,7 @@ async def list_audit(call: Call) -> Wire:
     part, cursor = call.part(), call.query("cursor")
     sought = Sought(
         key_id=call.query("actor"),
-        kind=call.query("action"),
+        kind=_action(call),
         object_id=call.query("object"),
         since=_time(call, "since"),
         until=_time(call, "until"),
@@ -50,6 +51,19 @@ async def list_audit(call: Call) -> Wire:
         "size": part.limit - 1,
         "nextCursor": found.cursor,
     }
+
+
+def _action(call: Call) -> str | None:
+    """What is asked for, if there is such a thing: that nobody did what is misspelt is no answer."""
+    said = call.query("action")
+    if said is None or said in KINDS:
+        return said
+    sort = said.partition(".")[0]
+    of_sort = sorted(kind for kind in KINDS if kind.startswith(f"{sort}."))
+    if said == sort and of_sort:
+        return said
+    expected = of_sort or sorted({kind.partition(".")[0] for kind in KINDS})
+    raise Invalid(errors=(FieldError("action", f"expected one of {', '.join(expected)}"),))
 
 
 def _time(call: Call, name: str) -> int | None:
