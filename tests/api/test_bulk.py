@@ -69,7 +69,10 @@ def test_what_failed_is_run_again_once_and_then_deleted(
         assert ({one["code"] for one in other["data"]}, other["refused"]) == ({"idempotency_key_reused"}, 3)
         assert bulk("delete", filter={"type": "in", "field": "id", "value": launched}, size=9)["done"] == 3
     assert told(stranger.post("/job_executions/bulk", json={"verb": "delete", **asked}))["data"] == []
-    assert bulk("delete", size=9)["done"] == 3
+    refused(api.post("/job_executions/bulk", json={"verb": "delete", **asked, "cursor": runs[0]}), 400, "invalid")
+    first = bulk("delete")
+    last = bulk("delete", cursor=first["nextCursor"])  # behind what is not there any more
+    assert ((first["done"], last["done"]), last["nextCursor"]) == ((2, 1), None)
     assert bulk("delete", size=9)["data"] == []
     assert api.get(f"/job_executions/{runs[0]}").status_code == 404
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from data_factory.model.records import JobExecutionRecord, TaskRecord
 from data_factory.model.resources import JobExecution, Task
 from data_factory.service.finding import Finding, Listed, Order, Search
 from data_factory.service.paging import Part
-from data_factory.store.promises import Store
+from data_factory.store.promises import Store, Transaction
 from tests.store.conftest import House
 from tests.store.rows import NOW, ended, execution, job, keep, new_id, started, task
 
@@ -122,6 +123,24 @@ async def test_a_find_is_a_plain_reading_of_the_criterion(store: Store, house: H
         assert found == (expected if ascending else expected[::-1]), (number, criterion)
     everything = Search(Criterion(), Order(), FIELDS[JobExecution])
     assert (await Finding(store).job_executions(new_id(), everything, Part())).records == []
+
+
+async def test_a_find_goes_on_at_its_place_although_what_stood_there_is_deleted(store: Store, house: House) -> None:
+    rows = [ended(execution(house.job)) for _ in range(7)]
+    await keep(store, *rows)
+    found: list[str] = []
+    everything = Search(Criterion(), Order(), FIELDS[JobExecution])
+    beyond: int | None = None
+    for _ in range(3):
+        page = await Finding(store).job_executions(house.account.id, everything, Part(limit=3), beyond)
+        ids, beyond = [one.id for one in page.records], page.place
+        await store.write(partial(_erase, ids))
+        found += ids
+    assert (found, beyond) == ([row.id for row in reversed(rows)], None)
+
+
+async def _erase(ids: list[str], transaction: Transaction) -> None:
+    await transaction.begin_erasing(ids, NOW)
 
 
 async def test_a_list_that_is_longer_than_the_window_is_gone_through_page_by_page(store: Store, house: House) -> None:

@@ -16,7 +16,7 @@ import msgspec
 from data_factory.engine.criteria import Fields, compile_criterion
 from data_factory.model.actors import Actor
 from data_factory.model.criteria import Criterion
-from data_factory.model.errors import DataFactoryError, Unavailable
+from data_factory.model.errors import DataFactoryError, FieldError, Invalid, Unavailable
 from data_factory.model.records import JobExecutionRecord
 from data_factory.model.requests import BulkRequest, BulkVerb
 from data_factory.model.resources import BulkItem
@@ -81,21 +81,24 @@ class Bulk:
         possible = Criterion(type="in", field="status", value=list(VERBS[asked.verb]))
         wanted = [asked.filter, possible] if asked.filter != Criterion() else [possible]
         search = Search(Criterion(type="and", queries=tuple(wanted)), Order(), fields)
-        part = Part(cursor=asked.cursor, limit=asked.size)
-        found = await self._finding.job_executions(account_id, search, part)
+        is_gone = asked.verb == "delete"  # what it has come to is not there any more, so the cursor is a place
+        beyond = _place(asked.cursor) if is_gone and asked.cursor is not None else None
+        part = Part(cursor=None if is_gone else asked.cursor, limit=asked.size)
+        found = await self._finding.job_executions(account_id, search, part, beyond)
+        go_on = f"{found.place:024x}" if is_gone and found.place is not None else found.go_on
         records = found.records
         if key is not None and records and asked.verb in ("rerun", "retry"):
             ours = await self._store.read(lambda reads: _launched_with(reads, records, key.key))
             records = [one for one in records if one.id not in ours]
         if asked.dry_run:
-            return Done(tuple(BulkItem(id=one.id, status=one.status) for one in records), found.go_on)
+            return Done(tuple(BulkItem(id=one.id, status=one.status) for one in records), go_on)
         answers = await self._answers(account_id, asked, records, by, key)
         for answer in answers:
             if isinstance(answer, BaseException) and (
                 not isinstance(answer, DataFactoryError) or isinstance(answer, Unavailable)
             ):
                 raise answer
-        return Done(tuple(map(_item, records, answers)), found.go_on)
+        return Done(tuple(map(_item, records, answers)), go_on)
 
     async def _answers(
         self,
@@ -120,6 +123,18 @@ class Bulk:
         commands = [_command(account_id, one.id, asked, by) for one in records]
         done: list[Answer] = await asyncio.gather(*map(self._dispatcher.submit, commands), return_exceptions=True)
         return done
+
+
+def _place(cursor: str) -> int:
+    """The place that the cursor of a delete stands for; any other cursor would be one of what is to come.
+
+    Raises:
+        Invalid: it is not one of a delete.
+    """
+    place = int(cursor, 16)
+    if place >= 2**63:
+        raise Invalid(errors=(FieldError("cursor", "is not the `nextCursor` of a delete"),))
+    return place
 
 
 def _command(account_id: str, id: str, asked: BulkRequest, by: Actor) -> Cancel | Hold:

@@ -55,11 +55,13 @@ class Search(msgspec.Struct, frozen=True):
 
 class Found(msgspec.Struct, Generic[T], frozen=True):
     """What was found. `go_on` is where to go on if there may be more; `incomplete` says that the page is not full
-    because enough was looked at, and not because there is no more."""
+    because enough was looked at, and not because there is no more. `place` is where to go on even if what stands there
+    is deleted."""
 
     records: list[T]
     go_on: str | None
     incomplete: bool = False
+    place: int | None = None
 
 
 class Scan(msgspec.Struct, frozen=True):
@@ -155,8 +157,11 @@ class Finding:
 
         return await self._store.read(work)
 
-    async def job_executions(self, account_id: str, search: Search, part: Part) -> Found[JobExecutionRecord]:
-        """What is looked for of the job executions, by `createdAt`, without looking at their payloads.
+    async def job_executions(
+        self, account_id: str, search: Search, part: Part, beyond: int | None = None
+    ) -> Found[JobExecutionRecord]:
+        """What is looked for of the job executions, by `createdAt`, without looking at their payloads: what comes after
+        the cursor of the part, or else `beyond` the place of a page before.
 
         Raises:
             Invalid: what is asked for cannot be.
@@ -166,15 +171,15 @@ class Finding:
         job_id = _only(search.criterion, "jobId")
 
         async def work(reads: Reads) -> Found[JobExecutionRecord]:
-            seen = await reads.scan_job_executions(account_id, job_id, scan)
+            seen = await reads.scan_job_executions(account_id, job_id, scan, beyond)
+            places: dict[str | None, int] = {one.id: one.seq for one in seen}
             wanted = [one for one in seen if is_wanted(shown_of(one))]
             page = _page(wanted, lambda one: str(one.id), part, seen[-1].id if _may_be_more(seen, scan) else None)
             ids = [one.id for one in page.records]
-            if not ids:
-                return Found([], page.go_on, page.incomplete)
             room = Part(limit=len(ids), max_bytes=part.max_bytes)
-            whole = await reads.job_executions_among(account_id, ids, search.order.ascending, room)
-            return _within(whole, lambda one: str(one.id), page)
+            whole = await reads.job_executions_among(account_id, ids, search.order.ascending, room) if ids else []
+            found = _within(whole, lambda one: str(one.id), page)
+            return replace(found, place=places.get(found.go_on))
 
         return await self._store.read(work)
 

@@ -67,6 +67,7 @@ class JobExecutionRecord(Record, frozen=True):
 class SeenExecutionRecord(Record, frozen=True):
     """A job execution as a find looks at it, without its payloads; `looked_at` is how many there were to look at."""
 
+    seq: int
     id: str
     job_id: str
     job_version: int

@@ -26,8 +26,12 @@ class JobExecutionReads(Protocol):
 
     async def job_executions_of_job(self, account_id: str, job_id: str, part: Slice) -> list[JobExecutionRecord]: ...
 
-    async def scan_job_executions(self, account_id: str, job_id: str | None, scan: Scan) -> list[SeenExecutionRecord]:
-        """What a find looks at, of an account or of one job; the last of the window is always among it."""
+    async def scan_job_executions(
+        self, account_id: str, job_id: str | None, scan: Scan, beyond: int | None = None
+    ) -> list[SeenExecutionRecord]:
+        """What a find looks at, of an account or of one job; the last of the window is always among it. What comes
+        `beyond` a place, the `seq` of one that need not be there any more, comes instead of what comes after a cursor.
+        """
         ...
 
     async def job_executions_among(

@@ -6,8 +6,8 @@ WITH part AS MATERIALIZED (
     SELECT seq, id, job_id, job_version, pipeline_id, status, origin, created_at, started_at, ended_at, title, failure
     FROM job_executions
     WHERE {1:account_id = ANY (ARRAY[:account_id::text])|job_id = ANY (ARRAY[:job_id::text]) AND account_id = :account_id}
-        AND seq {2:<|>} CASE WHEN :cursor::text IS NULL THEN {2:9223372036854775807|0}
-            ELSE (SELECT seq FROM job_executions WHERE id = :cursor AND account_id = :account_id) END
+        AND seq {2:<|>} coalesce(:beyond::bigint, CASE WHEN :cursor::text IS NULL THEN {2:9223372036854775807|0}
+            ELSE (SELECT seq FROM job_executions WHERE id = :cursor AND account_id = :account_id) END)
     ORDER BY {1:account_id|job_id} {2:DESC|ASC}, seq {2:DESC|ASC} LIMIT :window
 )
 SELECT *, (SELECT count(*) FROM part) AS looked_at FROM part

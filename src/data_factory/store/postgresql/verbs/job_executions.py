@@ -30,9 +30,12 @@ class JobExecutionReads(Session):
         name = "job_executions_of_job"
         return await self._listed_within(JobExecutionRecord, name, part, account_id=account_id, job_id=job_id)
 
-    async def scan_job_executions(self, account_id: str, job_id: str | None, scan: Scan) -> list[SeenExecutionRecord]:
+    async def scan_job_executions(
+        self, account_id: str, job_id: str | None, scan: Scan, beyond: int | None = None
+    ) -> list[SeenExecutionRecord]:
         name = f"scan_of_{'account' if job_id is None else 'job'}{'_ascending' if scan.ascending else ''}"
-        return await self._scanned(SeenExecutionRecord, name, scan, account_id=account_id, job_id=job_id)
+        values = {"account_id": account_id, "job_id": job_id, "beyond": beyond}
+        return await self._scanned(SeenExecutionRecord, name, scan, **values)
 
     async def job_executions_among(
         self, account_id: str, ids: Iterable[str], ascending: bool, part: Slice

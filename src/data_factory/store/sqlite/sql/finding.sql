@@ -6,8 +6,8 @@ WITH part AS (
     SELECT seq, id, job_id, job_version, pipeline_id, status, origin, created_at, started_at, ended_at, title, failure
     FROM job_executions
     WHERE {1:|job_id = :job_id AND }account_id = :account_id
-        AND seq {2:<|>} iif(:cursor IS NULL, {2:9223372036854775807|0},
-            (SELECT seq FROM job_executions WHERE id = :cursor AND account_id = :account_id))
+        AND seq {2:<|>} coalesce(:beyond, iif(:cursor IS NULL, {2:9223372036854775807|0},
+            (SELECT seq FROM job_executions WHERE id = :cursor AND account_id = :account_id)))
     ORDER BY seq {2:DESC|ASC} LIMIT :window
 )
 SELECT *, (SELECT count(*) FROM part) AS looked_at FROM part

@@ -56,9 +56,12 @@ class JobExecutions(Session):
     async def stop_children(self, job_execution_ids: Iterable[str], now: int) -> None:
         self._execute("stop_children", ids=array(job_execution_ids), now=now)
 
-    async def scan_job_executions(self, account_id: str, job_id: str | None, scan: Scan) -> list[SeenExecutionRecord]:
+    async def scan_job_executions(
+        self, account_id: str, job_id: str | None, scan: Scan, beyond: int | None = None
+    ) -> list[SeenExecutionRecord]:
         name = f"scan_of_{'account' if job_id is None else 'job'}{'_ascending' if scan.ascending else ''}"
-        return self._scanned(SeenExecutionRecord, name, scan, account_id=account_id, job_id=job_id)
+        values = {"account_id": account_id, "job_id": job_id, "beyond": beyond}
+        return self._scanned(SeenExecutionRecord, name, scan, **values)
 
     async def job_executions_among(
         self, account_id: str, ids: Iterable[str], ascending: bool, part: Slice
