@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from data_factory.model.actors import Actor
+from data_factory.model.criteria import Criterion
 from data_factory.model.errors import DataFactoryError
+from data_factory.model.requests import BulkRequest, BulkVerb
 from data_factory.model.status import ReportStatus
 from data_factory.service.commands import (
     Again,
@@ -221,6 +223,27 @@ class StrangersOrder(msgspec.Struct, frozen=True):
         return replace(command, account_id=STRANGER)
 
 
+class Many(msgspec.Struct, frozen=True):
+    """A verb for all job executions of a status, of a job, or of both, some at a time; `twice` says it again."""
+
+    verb: BulkVerb
+    status: str | None
+    job: int | None
+    size: int
+    dry_run: bool
+    twice: bool
+
+    def number(self, world: World) -> int | None:
+        return None if self.job is None else self.job % len(world.jobs)
+
+    def request(self, world: World, cursor: str | None) -> BulkRequest:
+        number = self.number(world)
+        asked = {"status": self.status, "jobId": None if number is None else world.jobs[number].id}
+        each = [Criterion(type="eq", field=field, value=value) for field, value in asked.items() if value is not None]
+        filter = Criterion(type="and", queries=tuple(each)) if each else Criterion()
+        return BulkRequest(self.verb, filter, self.dry_run, cursor=cursor, size=self.size)
+
+
 Order = (
     LaunchOrder
     | RerunOrder
@@ -272,6 +295,15 @@ answers = st.builds(
     st.sampled_from(REPORTS),
     st.integers(0, len(OUTPUTS) - 1),
     st.sampled_from(["none", "none", "another's"]),
+)
+many = st.builds(
+    Many,
+    st.sampled_from(["cancel", "pause", "resume", "rerun", "retry", "delete"]),
+    st.sampled_from([None, None, "PENDING", "RUNNING", "COMPLETED", "FAILED", "TERMINATED"]),
+    st.sampled_from([None, None, 0, 1]),
+    st.sampled_from([1, 2, 100]),
+    st.sampled_from([False, False, False, True]),
+    st.booleans(),
 )
 cancels = st.builds(CancelOrder, st.integers(0, 7))
 holds = st.builds(HoldOrder, st.integers(0, 7), st.booleans())

@@ -17,6 +17,15 @@ LIVE = ("SCHEDULED", "IN_PROGRESS")
 PASSED = ("COMPLETED", "COMPLETED_WITH_ERRORS", "SKIPPED")
 FAILING = ("FAILED", "FAILED_WITH_TERMINAL_ERROR")
 
+UNDERWAY = ("PENDING", "RUNNING")
+STOPPED = ("FAILED", "TERMINATED", "TIMEDOUT")
+CAN_BE = {
+    **dict.fromkeys(("cancel", "pause", "resume"), UNDERWAY),
+    **dict.fromkeys(("rerun", "delete"), ("COMPLETED", *STOPPED)),
+    "retry": STOPPED,
+}
+"""What can be done to many at once, and to those in which statuses."""
+
 
 @dataclass
 class Attempt:
@@ -164,6 +173,14 @@ class Reference:
     def done_of(self, run: Run) -> list[Attempt]:
         """The attempts that have brought a run as far as it came."""
         return [attempt for attempt in run.attempts if attempt.status in PASSED]
+
+    def found(self, verb: str, status: str | None, job: int | None, after: str | None) -> list[str]:
+        """The newest first: what a verb can be done to, of a status and a job, beyond the one where a portion ended."""
+        ids = list(reversed(self.runs))
+        ids = ids if after is None else [id for id in ids if id < after]
+        runs = [self.runs[id] for id in ids]
+        runs = [run for run in runs if run.status in CAN_BE[verb] and status in (None, run.status)]
+        return [run.id for run in runs if job is None or run.plan is self.plan.jobs[job]]
 
     def retry(self, id: str, of_id: str) -> None:
         """The same, with what was done of it taken over."""

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec.structs import replace
 
 from data_factory.service.batch import Done
+from data_factory.service.bulk import Done as Portion
 from data_factory.service.commands import Claim, FireTimers, Hold, Launch
 from tests.properties.orders import (
     AnswerOrder,
@@ -24,6 +25,7 @@ from tests.properties.orders import (
     HoldOrder,
     HoldPipelineOrder,
     LaunchOrder,
+    Many,
     Order,
     ReportOrder,
     RerunOrder,
@@ -33,6 +35,7 @@ from tests.properties.orders import (
     StrangersOrder,
     answers,
     launches,
+    many,
     orders,
     retries,
 )
@@ -122,6 +125,13 @@ class Everything(RuleBasedStateMachine):
             runs = [run.id for run in self.there.reference.runs.values() if run.ended_at is not None] or runs
         id = runs[-1 - last_but % len(runs)]
         _agree(self.there.delete(id), self.there.reference.delete(id))
+
+    @precondition(lambda self: self.world and self.world.reference.runs)
+    @rule(order=many, canceled=st.booleans())
+    def many_are_told_the_same(self, order: Many, canceled: bool) -> None:
+        if canceled:  # few have ended by themselves
+            carry_out_many(self.there, Many("cancel", None, None, 100, dry_run=False, twice=False))
+        carry_out_many(self.there, order)
 
     @rule()
     def the_process_is_killed(self) -> None:
@@ -213,6 +223,46 @@ def carry_out(world: World, given: Given) -> None:
     _told(world, done, opened | (world.reference.runs.keys() - before), claimable)
 
 
+def carry_out_many(world: World, order: Many) -> None:
+    """Do a verb to all for which a filter holds, a portion after the other, and in the reference to each of them."""
+    cursor: str | None = None
+    seen: str | None = None
+    key = world.shop.new_id()
+    while True:
+        expected = world.reference.found(order.verb, order.status, order.number(world), seen)
+        asked = order.request(world, cursor)
+        done = world.many(asked, key)
+        assert [item.id for item in done.items] == expected[: order.size]
+        if not order.dry_run:
+            told_each(world, order.verb, done)
+        if order.twice and order.verb in ("rerun", "retry"):
+            assert world.many(asked, key) == done, "what was run again is run again twice"
+        world.compare()
+        if (cursor := done.go_on) is None:
+            assert len(expected) <= order.size, "some were left out"
+            return
+        seen = done.items[-1].id
+
+
+def told_each(world: World, verb: str, done: Portion) -> None:
+    """The same in the reference, to one after the other."""
+    reference = world.reference
+    assert all(item.code is None for item in done.items), "all of them could be told so"
+    sources = {item.launched_id: item.id for item in done.items}
+    for item in done.items:
+        match verb:
+            case "cancel":
+                _agree(None, reference.cancel(item.id))
+            case "pause" | "resume":
+                _agree(None, reference.hold(item.id, verb == "pause"))
+            case "delete":
+                _agree(None, reference.delete(item.id))
+    for id in [row.id for row in world.shop.executions() if row.id in sources]:
+        (reference.rerun if verb == "rerun" else reference.retry)(id, sources[id])
+    reference.fill()
+    world.learn()
+
+
 def _agree(answer: Any, error: str | None) -> None:
     """The command was refused as it should be, or not."""
     refused = type(answer).__name__ if isinstance(answer, Exception) else None
@@ -294,4 +344,4 @@ def resume_all(world: World) -> None:
 
 
 TestEverything = Everything.TestCase
-TestEverything.settings = settings(stateful_step_count=30)
+TestEverything.settings = settings(stateful_step_count=25)

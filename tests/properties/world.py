@@ -13,12 +13,20 @@ from typing import Any
 
 import msgspec
 
+from data_factory.api.lists import FIELDS
 from data_factory.model.actors import SYSTEM
 from data_factory.model.errors import DataFactoryError
 from data_factory.model.ids import IdMaker
 from data_factory.model.records import JobRecord, PipelineRecord, TaskExecutionRecord, TaskRecord
+from data_factory.model.requests import BulkRequest
+from data_factory.model.resources import JobExecution
 from data_factory.service.batch import Done, Effects
-from data_factory.service.commands import Command, FillSlots
+from data_factory.service.bulk import Bulk
+from data_factory.service.bulk import Done as Portion
+from data_factory.service.commands import Command, FillSlots, IdempotencyKey
+from data_factory.service.dispatcher import Dispatcher
+from data_factory.service.graphs import Graphs
+from data_factory.service.reruns import Reruns
 from data_factory.service.sparing import SPARED_MS
 from data_factory.store.promises import Reads, Transaction
 from tests.properties.plan import JobPlan, Plan, StepPlan
@@ -137,6 +145,24 @@ class World:
         self.shop.run(erasing.run_once(self.now))
         self.watch.forget(id)
         return None
+
+    def many(self, asked: BulkRequest, key: str) -> Portion:
+        """Do a verb to a portion of many, as the service does: by commands of its own, in batches of its own."""
+        return self.shop.run(self._many(asked, key))
+
+    async def _many(self, asked: BulkRequest, key: str) -> Portion:
+        shop, graphs = self.shop, Graphs()
+        dispatcher = Dispatcher(shop.store, lambda: self.now, self._new_id, self.note, graphs)
+        reruns = Reruns(shop.store, dispatcher, graphs, self._new_id)
+        bulk = Bulk(shop.store, shop.platform.finding, dispatcher, reruns, shop.platform.erasing)
+        by_key = IdempotencyKey(key, repr(asked))
+        done = await bulk.portion(shop.account_id, asked, FIELDS[JobExecution], SYSTEM, by_key)
+        await dispatcher.stop()
+        if asked.verb == "delete" and not asked.dry_run:
+            await shop.platform.erasing.run_once(self.now)
+            for item in done.items:
+                self.watch.forget(item.id)
+        return done
 
     # -- what is so
 
