@@ -109,6 +109,25 @@ def test_how_the_other_job_fails_is_how_the_step_fails(optional: bool) -> None:
         assert decode(row.failure)["message"] == f"The job execution {child.id} is FAILED. No."
 
 
+def test_what_a_worker_does_in_a_branch_that_is_given_up_after_it_is_canceled() -> None:
+    """That is of a task which nothing else in this batch has to do with."""
+    with workshop() as shop:
+        inner, beside = shop.task("inner"), shop.task("beside")
+        shop.job(step("only", inner), key="other")
+        throws = {"name": "s", "taskReferenceName": "s", "type": "SWITCH", "evaluatorType": "javascript"}
+        throws |= {"expression": "$.no.way", "decisionCases": {}}
+        fork = {"name": "f", "taskReferenceName": "f", "type": "FORK_JOIN"}
+        fork["forkTasks"] = [[call(), throws], [step("beside", beside)]]
+        join = {"name": "j", "taskReferenceName": "j", "type": "JOIN", "optional": True}
+        begun(shop, fork, join, {"name": "h", "taskReferenceName": "h", "type": "HUMAN"})
+        shop.do(shop.claim(beside))
+        (held,) = shop.do(shop.claim(inner))
+        shop.do(shop.report(held))
+        settle(shop)
+        assert shop.statuses() == ["RUNNING", "COMPLETED"]
+        assert {row.path: row.status for row in shop.task_executions()}["beside"] == "CANCELED"
+
+
 def test_one_that_is_canceled_fails_the_step() -> None:
     with workshop() as shop:
         shop.job(step("only", shop.task("work")), key="other")

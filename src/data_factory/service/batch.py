@@ -272,7 +272,7 @@ class _Batch:
                 continue
             appeared = is_claimable(row) and not (old and is_claimable(old))
             freed = old is not None and old.status == "IN_PROGRESS" and row.status != "IN_PROGRESS"
-            claimable[row.task_id] += appeared or (freed and self.world.limit_of(row.task_id) > 0)
+            claimable[row.task_id] += appeared or (freed and self.world.may_make_room(row.task_id))
         executions = (*self.world.executions.new(), *(new for _, new in self.world.executions.changed()))
         timers += [row.deadline_at for row in executions] + [job.due_at for job in self.world.rescheduled]
         timers.append(self.now if self.is_followed else None)

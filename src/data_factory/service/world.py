@@ -184,6 +184,11 @@ class World:
         """How many executions of a task may be in progress at a time; 0 is no limit."""
         return self.definitions[task_id].concurrent_exec_limit
 
+    def may_make_room(self, task_id: str) -> bool:
+        """Whether the end of one that is in progress may let another begin. What is given up with its branch, or with
+        its job, may be of a task that was not read: then it may."""
+        return task_id not in self.definitions or self.limit_of(task_id) > 0
+
     # -- variables
 
     def _plain_variables(self, account_id: str) -> dict[str, Value]:
