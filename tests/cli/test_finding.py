@@ -37,7 +37,7 @@ def test_every_resource_can_be_found(cli: CommandLine, desk: Desk) -> None:
         (["job", "--where", f"key={desk.job}"], desk.job_id),
         (["execution", "--where", f"id={run}"], "RUNNING"),
         (["pipeline", "--where", "isDefault=true"], "SLOTS"),
-        (["project", "--where", "title=no such project"], "Nothing was found."),
+        (["project", "--where", "displayName=no such project"], "Nothing was found."),
         (["file", "--where", "filename=no such file"], "Nothing was found."),
         (["variable", "--where", "key=found"], "ACTIVE"),
         (["webhook", "--where", f"id={webhook.id}"], "no"),

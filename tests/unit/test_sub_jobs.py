@@ -114,10 +114,10 @@ def test_what_a_worker_does_in_a_branch_that_is_given_up_after_it_is_canceled() 
     with workshop() as shop:
         inner, beside = shop.task("inner"), shop.task("beside")
         shop.job(step("only", inner), key="other")
-        throws = {"name": "s", "taskReferenceName": "s", "type": "SWITCH", "evaluatorType": "javascript"}
-        throws |= {"expression": "$.no.way", "decisionCases": {}}
-        fork = {"name": "f", "taskReferenceName": "f", "type": "FORK_JOIN"}
-        fork["forkTasks"] = [[call(), throws], [step("beside", beside)]]
+        throws: dict[str, Any] = {"name": "s", "taskReferenceName": "s", "type": "SWITCH", "decisionCases": {"x": []}}
+        throws |= {"evaluatorType": "javascript", "expression": "$.no.way"}
+        fork: dict[str, Any] = {"name": "f", "taskReferenceName": "f", "type": "FORK_JOIN"}
+        fork |= {"forkTasks": [[call(), throws], [step("beside", beside)]]}
         join = {"name": "j", "taskReferenceName": "j", "type": "JOIN", "optional": True}
         begun(shop, fork, join, {"name": "h", "taskReferenceName": "h", "type": "HUMAN"})
         shop.do(shop.claim(beside))
