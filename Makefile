@@ -7,6 +7,9 @@ BIN := .venv/bin
 UV ?= uv
 ARGS ?=
 
+# What Python has compiled is kept, also where the environment forbids it: the tests start some thousand programs.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo run test check format bench bench-peers explain profile test-compat requirements clean
 
 help: ## Show this list
