@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import subprocess
-import sys
 from typing import Final
 
 import msgspec
@@ -23,17 +21,6 @@ SETTLING_S: Final = 2
 """So long after the last poll was sent, all that it made the server do is done."""
 
 
-_WAKING: Final = """
-import asyncio, sys, time, uvloop
-async def wake():
-    begin = time.process_time()
-    for _ in range(int(sys.argv[1])):
-        await asyncio.sleep(0.1)
-    print(time.process_time() - begin)
-uvloop.run(wake())
-"""
-
-
 class Waiting(msgspec.Struct, frozen=True):
     """What a second of waiting takes of all the servers, and a poll of their memory."""
 
@@ -46,7 +33,6 @@ class Waiting(msgspec.Struct, frozen=True):
 def idle(place: Place, scale: Scale) -> list[Figure]:
     """1,000 long polls wait for a task of which nothing comes: at one server on SQLite, at two servers that share the
     database on PostgreSQL. The statements are all that anybody runs on the database, the servers' loops included.
-    Beside it a program with no work at all, which wakes as often as each server does: what that costs is the machine's.
     """
     polls, seconds = scale.of(1_000, 40), scale.of(20, 1)
     with place.data() as data, contextlib.ExitStack() as stack:
@@ -60,15 +46,8 @@ def idle(place: Place, scale: Scale) -> list[Figure]:
     return [
         Figure("statements", waiting.statements, "/s", Goal("<", 1)),
         *cpu,
-        Figure("CPU of a program that only wakes ten times a second", _of_waking(seconds) * 100, "% of a core"),
         Figure("memory of a waiting poll", waiting.bytes_of_a_poll, "bytes"),
     ]
-
-
-def _of_waking(seconds: int) -> float:
-    """What part of a core it takes to wake ten times a second and do nothing."""
-    program = [sys.executable, "-c", _WAKING, str(seconds * 10)]
-    return float(subprocess.run(program, check=True, capture_output=True, text=True).stdout) / seconds
 
 
 async def _warm(servers: list[Server]) -> Scene:

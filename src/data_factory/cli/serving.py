@@ -20,6 +20,7 @@ import uvicorn
 
 from data_factory.api.application import application
 from data_factory.api.bounded_http import BoundedHttp
+from data_factory.api.date_header import DateHeader
 from data_factory.api.presenting import present_job_execution
 from data_factory.cli.credentials import announce, keep_key
 from data_factory.cli.listening import address_of, listening, listening_together
@@ -237,10 +238,16 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._platform = platform
         self._begun = begun
+        self._stopping = asyncio.Event()
+        self.server_state.default_headers = DateHeader()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._begun()
+
+    async def main_loop(self) -> None:
+        """Sleep until it is to stop: uvicorn's own looks ten times a second, and writes the date."""
+        await self._stopping.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -257,6 +264,7 @@ class _Server(uvicorn.Server):
         log.info("%s: stopping", why)
         self.force_exit = self.should_exit
         self.should_exit = True
+        self._stopping.set()
         self._platform.room.close()
 
 
