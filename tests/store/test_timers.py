@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from data_factory.model.pauses import Pause
 from data_factory.model.records import IdempotencyRecord
-from data_factory.store.promises import Store, Transaction
+from data_factory.store.promises import Store, Timer, Transaction
 from tests.store.conftest import House
 from tests.store.rows import (
     ALL,
@@ -24,6 +25,7 @@ from tests.store.rows import (
     keep,
     new_id,
     started,
+    tally,
     version,
 )
 
@@ -222,6 +224,46 @@ async def test_while_leases_are_to_be_spared_no_task_execution_is_due(store: Sto
     assert await store.write(lambda t: t.sparing_since()) is None
     assert ids(await store.write(lambda t: t.due_task_executions(NOW, 10))) == [held.id]
     assert await next_timer(store) == NOW - 1
+
+
+async def test_what_is_put_off_comes_due_later_and_nothing_else_does(store: Store, house: House) -> None:
+    run = started(execution(house.job), deadline_at=NOW + 1)
+    rows = [attempt(run, house.task.id, path=f"step-{n}", available_at=NOW, timer_at=NOW) for n in range(2)]
+    periodic = job(house.account.id, house.pipeline.id, periodicity='[{"cronExpression":"* * * * *"}]', due_at=NOW + 2)
+    await keep(store, run, *rows, periodic)
+    timers = [Timer("task_execution", rows[0].id, NOW), Timer("job_execution", run.id, NOW + 1)]
+    timers.append(Timer("job", periodic.id, NOW + 2))
+    for timer in timers:
+        assert not await put_off(store, timer._replace(at=NOW + 7))
+        assert not await put_off(store, timer._replace(id=new_id()))
+        assert [await put_off(store, timer) for _ in range(2)] == [True, False]
+    assert await store.write(lambda t: t.due_task_executions(NOW + 49, 10)) == [rows[1]]
+    late = [rows[1], replace(rows[0], timer_at=NOW + 50)]
+    assert await store.write(lambda t: t.due_task_executions(NOW + 50, 10)) == late
+    assert await store.write(lambda t: t.due_job_executions(NOW + 49, 10)) == []
+    assert await store.write(lambda t: t.due_job_executions(NOW + 50, 10)) == [replace(run, deadline_at=NOW + 50)]
+    assert await store.write(lambda t: t.due_jobs(NOW + 49, 10)) == []
+    assert ids(await store.write(lambda t: t.due_jobs(NOW + 50, 10))) == [periodic.id]
+
+
+async def test_what_waits_for_a_slot_is_put_off_and_what_runs_without_a_timer_is_not(
+    store: Store, house: House
+) -> None:
+    waiting, other = execution(house.job), execution(house.job)
+    paused = execution(house.job, pause=Pause(NOW).encoded())
+    running = started(execution(house.job))
+    await keep(store, waiting, other, paused, running)
+
+    timers = [Timer("job_execution", row.id, None) for row in (waiting, paused, running)]
+    assert [await put_off(store, timer) for timer in timers] == [True, False, False]
+    found = await store.write(lambda t: t.pending_job_executions({house.pipeline.id: 10}))
+    assert [one.id for one in found] == [other.id]
+    assert await tally(store, house.pipeline) == (1, 3)
+    assert await store.write(lambda t: t.due_job_executions(NOW + 50, 10)) == [replace(waiting, deadline_at=NOW + 50)]
+
+
+async def put_off(store: Store, timer: Timer) -> bool:
+    return await store.write(lambda transaction: transaction.put_off(timer, NOW + 50))
 
 
 async def next_timer(store: Store) -> int | None:

@@ -69,7 +69,9 @@ def expire(run: Run, due: TaskExecutionRecord, now: int, new_id: NewId) -> Outco
     if not due.task_id:
         return walk.go(walk.carry_out(due))
     task = walk.definition(due.task_id)
-    match due.timer_at:  # what came due first, however late this is: a lease that ended before the timeout counts
+    times = (due.available_at, due.poll_timeout_at, due.timeout_at, due.lease_expires_at)
+    # What came due first, however late this is: a lease that ended before the timeout counts.
+    match min(time for time in times if time is not None):
         case due.available_at:
             walk.put(make_ready(due, task, now))
         case due.poll_timeout_at:

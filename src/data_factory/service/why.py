@@ -185,6 +185,9 @@ def _between(execution: JobExecutionRecord) -> Cause:
 def _tasks(facts: Facts, now: int) -> Iterator[Cause]:
     for one in facts.standing:
         task = facts.tasks.get(one.task_id)
+        if (until := _overdue_until(one, now)) is not None:
+            yield _overdue(one, until, now)
+            continue
         if task is None:  # no task of a worker, but control flow: what is around some, or a pause
             if one.available_at is not None and one.available_at > now:
                 yield _paused(one, one.available_at, now)
@@ -214,6 +217,24 @@ def _tasks(facts: Facts, now: int) -> Iterator[Cause]:
     if facts.unlisted:
         message = f"{facts.unlisted:,} more of its task executions wait or run."
         yield Cause(code="more", message=message, count=facts.unlisted)
+
+
+def _overdue_until(one: StandingRecord, now: int) -> int | None:
+    """When is tried again what has come due and could not be done."""
+    times = [at for at in (one.available_at, one.lease_expires_at, one.timeout_at) if at is not None]
+    return one.timer_at if times and one.timer_at is not None and min(times) <= now < one.timer_at else None
+
+
+def _overdue(one: StandingRecord, until: int, now: int) -> Cause:
+    again = f"It tries again in {span(until - now)}."
+    return Cause(
+        code="going_on",
+        message=f"The platform could not go on with {one.path!r}; its log says why. {again}",
+        task_reference_name=one.path,
+        task_execution_id=one.id,
+        since=one.updated_at,
+        until=until,
+    )
 
 
 def _paused(one: StandingRecord, until: int, now: int) -> Cause:

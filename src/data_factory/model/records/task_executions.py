@@ -65,6 +65,7 @@ class StandingRecord(Record, frozen=True):
     lease_expires_at: int | None
     timeout_at: int | None
     progress: str | None
+    timer_at: int | None
 
 
 class TraceRecord(Record, frozen=True):

@@ -24,7 +24,7 @@ from data_factory.store.promises.files import FileReads, FileWrites
 from data_factory.store.promises.job_executions import JobExecutionReads, JobExecutionWrites
 from data_factory.store.promises.jobs import JobReads, JobWrites
 from data_factory.store.promises.logs import LogReads, LogWrites
-from data_factory.store.promises.parts import Pair, Scan, Slice
+from data_factory.store.promises.parts import Pair, Scan, Slice, Timer
 from data_factory.store.promises.pipelines import PipelineReads, PipelineWrites
 from data_factory.store.promises.projects import ProjectReads, ProjectWrites
 from data_factory.store.promises.task_executions import TaskExecutionReads, TaskExecutionWrites
@@ -44,6 +44,7 @@ __all__ = [
     "StaleWrite",
     "Store",
     "StoreUnavailable",
+    "Timer",
     "Transaction",
     "TwoQuestions",
     "UnusableSchema",

@@ -1,11 +1,19 @@
-"""Which part of a list is wanted."""
+"""Which part of a list is wanted, and which timer is meant."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 Pair = tuple[str, str]
+
+
+class Timer(NamedTuple):
+    """What comes due at a time, `of` which kind. A job execution without one waits for a slot."""
+
+    of: Literal["task_execution", "job_execution", "job"]
+    id: str
+    at: int | None
 
 
 class Slice(Protocol):

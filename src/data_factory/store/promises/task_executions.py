@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from data_factory.model.records import SeenRecord, StandingRecord, TaskExecutionRecord, ToldRecord, WaitingRecord
-from data_factory.store.promises.parts import Pair, Scan, Slice
+from data_factory.store.promises.parts import Pair, Scan, Slice, Timer
 
 
 class TaskExecutionReads(Protocol):
@@ -102,6 +102,10 @@ class TaskExecutionWrites(Protocol):
 
     async def due_task_executions(self, now: int, limit: int) -> list[TaskExecutionRecord]:
         """Those whose timer has come due, the earliest first; none while leases are to be spared."""
+        ...
+
+    async def put_off(self, timer: Timer, until: int) -> bool:
+        """Let come due later what comes due at this time, or waits for a slot. Whether it still did."""
         ...
 
     async def begin_sparing(self, since: int) -> None:

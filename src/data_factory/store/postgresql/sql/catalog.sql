@@ -141,6 +141,9 @@ WHERE id = :id;
 -- name: due_jobs
 SELECT * FROM jobs WHERE due_at <= :now ORDER BY due_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED;
 
+-- name: put_off_job
+UPDATE jobs SET due_at = :until::bigint WHERE id = :id AND due_at = :at::bigint;
+
 -- name: next_due_job
 SELECT min(due_at) FROM jobs WHERE due_at IS NOT NULL;
 

@@ -98,6 +98,9 @@ GROUP BY t.task_id;
 SELECT * FROM task_executions WHERE timer_at <= :now AND NOT EXISTS (SELECT FROM sparing WHERE one = 1)
 ORDER BY timer_at LIMIT :limit;
 
+-- name: put_off_task_execution
+UPDATE task_executions SET timer_at = :until::bigint WHERE id = :id AND timer_at = :at::bigint;
+
 -- name: next_task_timer
 SELECT min(timer_at) FROM task_executions
 WHERE timer_at IS NOT NULL AND NOT EXISTS (SELECT FROM sparing WHERE one = 1);

@@ -13,7 +13,7 @@ LIMIT :limit;
 -- name: standing_of_job
 -- Control flow comes first: a JOIN says more of a wide fork than any of its branches.
 SELECT id, task_id, type, path, attempt, status, worker_id, updated_at, available_at, started_at, lease_expires_at, timeout_at,
-    progress
+    progress, timer_at
 FROM task_executions
 WHERE job_execution_id = :job_execution_id AND status IN ('SCHEDULED', 'IN_PROGRESS')
 ORDER BY task_id <> '', seq LIMIT :limit;

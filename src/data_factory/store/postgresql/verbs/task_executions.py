@@ -7,7 +7,7 @@ from typing import Any
 
 from data_factory.model.records import SeenRecord, StandingRecord, TaskExecutionRecord, ToldRecord, WaitingRecord
 from data_factory.store.postgresql.session import Session, WritingSession, columns, texts
-from data_factory.store.promises import Pair, Scan, Slice
+from data_factory.store.promises import Pair, Scan, Slice, Timer
 from data_factory.store.statements import way
 
 
@@ -94,6 +94,9 @@ class TaskExecutionWrites(TaskExecutionReads, WritingSession):
 
     async def due_task_executions(self, now: int, limit: int) -> list[TaskExecutionRecord]:
         return await self._all(TaskExecutionRecord, "due_task_executions", now=now, limit=limit)
+
+    async def put_off(self, timer: Timer, until: int) -> bool:
+        return await self._execute(f"put_off_{timer.of}", id=timer.id, at=timer.at, until=until) > 0
 
     async def spare_leases(self, since: int, now: int, grace_ms: int, limit: int) -> int:
         self.wrote = True

@@ -130,6 +130,9 @@ WHERE id = :id;
 -- name: due_jobs
 SELECT * FROM jobs WHERE due_at <= :now ORDER BY due_at LIMIT :limit;
 
+-- name: put_off_job
+UPDATE jobs SET due_at = :until WHERE id = :id AND due_at = :at;
+
 -- name: next_due_job
 SELECT min(due_at) FROM jobs WHERE due_at IS NOT NULL;
 

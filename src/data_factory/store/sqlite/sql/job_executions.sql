@@ -46,6 +46,10 @@ ORDER BY oldest.place;
 -- name: due_job_executions
 SELECT * FROM job_executions WHERE deadline_at <= :now AND pause IS NULL ORDER BY deadline_at LIMIT :limit;
 
+-- name: put_off_job_execution
+UPDATE job_executions SET deadline_at = :until
+WHERE id = :id AND deadline_at IS :at AND pause IS NULL AND (status = 'PENDING' OR deadline_at IS NOT NULL);
+
 -- name: next_job_deadline
 SELECT min(deadline_at) FROM job_executions WHERE deadline_at IS NOT NULL AND pause IS NULL;
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from data_factory.model.records import SeenRecord, StandingRecord, TaskExecutionRecord, ToldRecord, WaitingRecord
-from data_factory.store.promises import Pair, Scan, Slice
+from data_factory.store.promises import Pair, Scan, Slice, Timer
 from data_factory.store.promises.failures import expect
 from data_factory.store.sqlite.session import Session, array
 from data_factory.store.statements import way
@@ -46,6 +46,9 @@ class TaskExecutions(Session):
 
     async def due_task_executions(self, now: int, limit: int) -> list[TaskExecutionRecord]:
         return self._all(TaskExecutionRecord, "due_task_executions", now=now, limit=limit)
+
+    async def put_off(self, timer: Timer, until: int) -> bool:
+        return self._execute(f"put_off_{timer.of}", id=timer.id, at=timer.at, until=until).rowcount > 0
 
     async def spare_leases(self, since: int, now: int, grace_ms: int, limit: int) -> int:
         return self._execute("spare_leases", since=since, now=now, grace_ms=grace_ms, limit=limit).rowcount
