@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 
 import msgspec
 import pytest
@@ -17,9 +18,10 @@ from data_factory.model.errors import (
     NotFound,
     TaskExecutionTimedOut,
 )
-from data_factory.model.records import JobRecord
-from data_factory.service.commands import Cancel, FireTimers
+from data_factory.model.records import JobRecord, TaskExecutionRecord
+from data_factory.service.commands import Cancel, FillSlots, FireTimers
 from data_factory.service.graphs import Graphs
+from data_factory.store.promises import Timer
 from data_factory.store.sqlite.database import FILE_NAME, connect
 from tests.workshop import Workshop, step, workshop
 
@@ -244,6 +246,50 @@ def test_what_came_first_counts_even_when_only_so_many_are_done_at_a_time(shop: 
     while shop.do(FireTimers(limit=1)):
         pass
     assert shop.statuses() == ["RUNNING", "COMPLETED"]
+
+
+@pytest.mark.parametrize(("lease", "code"), [(40, "timeout"), (20, "lease_expired")])
+def test_what_was_put_off_does_what_it_would_have_done(shop: Workshop, lease: float, code: str) -> None:
+    work = shop.task(timeout_seconds=30)
+    shop.do(shop.launch(shop.job(step("first", work))))
+    [held] = shop.do(shop.claim(work, lease=lease))
+    shop.wait(60)
+    timer = Timer("task_execution", held.id, held.timer_at)
+    assert shop.run(shop.store.write(lambda transaction: transaction.put_off(timer, shop.now + 1_000)))
+    shop.do(FireTimers())
+    assert shop.attempts() == ["first 1 IN_PROGRESS"]
+    shop.wait(1)
+    shop.do(FireTimers())
+    assert shop.attempts() == ["first 1 TIMED_OUT"]
+    assert msgspec.json.decode(shop.task_executions()[0].failure or "")["code"] == code
+
+
+def test_what_is_to_be_done_apart_is_done_and_nothing_else(shop: Workshop) -> None:
+    line, work = shop.pipeline(slots=4), shop.task()
+    job = shop.job(step("first", work), pipeline=line)
+    held: list[TaskExecutionRecord] = []
+    for _ in range(4):
+        shop.do(shop.launch(job))
+        held += shop.do(shop.claim(work, lease=10))
+        shop.wait(1)
+    shop.wait(60)
+    first, second, third, _ = held
+    assert shop.do(FireTimers(only=frozenset({second.id, third.id}))) is False
+    assert shop.statuses() == ["RUNNING", "TIMEDOUT", "TIMEDOUT", "RUNNING"]
+    shop.do(FireTimers(only=frozenset({first.id})))
+    assert shop.statuses() == ["TIMEDOUT", "TIMEDOUT", "TIMEDOUT", "RUNNING"]
+
+
+def test_what_is_done_apart_leaves_the_slots_that_it_frees_to_others(shop: Workshop) -> None:
+    work = shop.task()
+    job = shop.job(step("first", work))
+    shop.batch(shop.launch(job), shop.launch(job))
+    [held] = shop.do(shop.claim(work))
+    work_apart = partial(shop.work_of(shop.report(held)), apart=True)
+    done = shop.run(shop.store.write(work_apart))
+    assert (shop.statuses(), done.effects.unfilled) == (["COMPLETED", "PENDING"], (job.pipeline_id,))
+    shop.batch(FillSlots(done.effects.unfilled))
+    assert shop.statuses() == ["COMPLETED", "RUNNING"]
 
 
 def test_two_timers_of_a_task_that_are_due_both_come_before_a_later_one_of_its_job(shop: Workshop) -> None:

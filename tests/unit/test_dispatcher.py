@@ -14,7 +14,7 @@ from data_factory.model.records import JobRecord, TaskExecutionRecord
 from data_factory.service import dispatcher as dispatching
 from data_factory.service import health
 from data_factory.service.batch import Effects
-from data_factory.service.commands import Cancel, Command
+from data_factory.service.commands import Cancel, Command, FillSlots, FireTimers
 from data_factory.service.dispatcher import Dispatcher
 from data_factory.service.graphs import Graphs
 from data_factory.service.paging import Part
@@ -93,6 +93,15 @@ async def test_a_refused_command_is_told_why_and_the_others_are_done(
     assert isinstance(refused, NotFound)
     assert launched.status == "RUNNING"
     assert queue.batches == 1
+
+
+async def test_what_has_failed_before_with_others_is_in_no_transaction_with_anybody(
+    here: Factory, queue: Dispatcher, job: JobRecord
+) -> None:
+    suspects: list[Command] = [FireTimers(only=frozenset()), FillSlots((), only=())]
+    launched = await answers(queue, here.launch(job), *suspects, here.launch(job))
+    assert [one.status for one in (launched[0], launched[-1])] == ["RUNNING", "PENDING"]
+    assert (queue.batches, queue.commands) == (3, 4)
 
 
 async def test_a_command_that_cannot_be_kept_does_not_take_its_batch_with_it(

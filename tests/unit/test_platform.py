@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import pytest
 
+from data_factory.service import filling, slots, sparing
 from data_factory.service import platform as platforms
-from data_factory.service import slots, sparing
 from data_factory.service.batch import Effects
 from data_factory.service.paging import Part
 from data_factory.store.disk import DiskBlobs
@@ -45,7 +45,7 @@ async def test_what_waits_for_a_slot_is_started_at_the_start(tmp_path: Path, mon
     here = await opened(tmp_path)
     job = await here.job(step("first", await here.task()), pipeline=await here.pipeline(slots=5))
     monkeypatch.setattr(slots, "MAX_STARTS", 1)
-    monkeypatch.setattr(platforms.Platform, "_fill_later", lambda *_: None)  # killed before it could
+    monkeypatch.setattr(filling.Filling, "note", lambda *_: None)  # killed before it could
     await here.launches(*[job] * 5)
     assert await statuses(here) == ["RUNNING"] + ["PENDING"] * 4
     monkeypatch.undo()
@@ -104,7 +104,7 @@ async def test_slots_that_could_not_be_filled_are_filled_when_the_store_is_back(
 ) -> None:
     caplog.set_level(logging.CRITICAL)
     monkeypatch.setattr(slots, "MAX_STARTS", 1)
-    monkeypatch.setattr(platforms, "RETRY_S", 0)
+    monkeypatch.setattr(filling, "RETRY_S", 0)
     here = Factory(tmp_path)
     outage = Outage(SqliteStore(tmp_path / "other"))
     await here.store.close()

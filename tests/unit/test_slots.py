@@ -165,3 +165,26 @@ def test_one_transaction_starts_only_so_much(shop: Workshop, monkeypatch: pytest
     shop.batch(FillSlots((line.id,)))
     shop.batch(FillSlots((line.id,)))
     assert shop.statuses() == ["RUNNING"] * 6
+
+
+def test_what_is_started_apart_is_what_would_be_started_and_only_as_much(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "MAX_STARTED_BYTES", 250)
+    line = shop.pipeline(slots=1)
+    job = shop.job(step("first", shop.task()), pipeline=line)
+    shop.batch(*(shop.launch(job, {"text": "x" * 100}) for _ in range(7)))
+    shop.batch(Resize(msgspec.structs.replace(line, slots=6)))
+    ids = [row.id for row in shop.executions()]
+
+    def waiting() -> list[str]:
+        found = shop.run(shop.store.write(lambda transaction: slots.next_to_start(transaction, [line.id])))
+        assert set(found.values()) <= {line.id}
+        return list(found)
+
+    assert waiting() == ids[3:5]
+    shop.batch(FillSlots((line.id,), only=(ids[4], ids[0])))
+    assert shop.statuses() == ["RUNNING"] * 3 + ["PENDING", "RUNNING"] + ["PENDING"] * 2
+    assert waiting() == [ids[3], ids[5]]
+    shop.batch(FillSlots((line.id,), only=(ids[3], ids[5], ids[6])))
+    assert (shop.statuses(), waiting()) == (["RUNNING"] * 6 + ["PENDING"], [])

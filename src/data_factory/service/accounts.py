@@ -20,8 +20,7 @@ from data_factory.model.records import AccountRecord, ApiKeyRecord, JobRecord, P
 from data_factory.service import news
 from data_factory.service.audit import note_in
 from data_factory.service.clock import Clock
-from data_factory.service.commands import FillSlots
-from data_factory.service.dispatcher import Dispatcher
+from data_factory.service.filling import Filling
 from data_factory.service.keys import Keys, insert_account
 from data_factory.service.paging import Part
 from data_factory.service.publications import rules_of
@@ -39,14 +38,14 @@ class Accounts:
         self,
         store: Store,
         keys: Keys,
-        dispatcher: Dispatcher,
+        filling: Filling,
         note_timer: Callable[[int | None], None],
         clock: Clock,
         new_id: NewId,
     ) -> None:
         self._store = store
         self._keys = keys
-        self._dispatcher = dispatcher
+        self._filling = filling
         self._note_timer = note_timer
         self._clock = clock
         self._new_id = new_id
@@ -180,7 +179,7 @@ class Accounts:
         account, pipeline_ids, due = await self._store.write(work, tell=lambda done: news.of_timer(done[2]))
         self._note_timer(due)
         if pipeline_ids:
-            await self._dispatcher.submit(FillSlots(tuple(pipeline_ids)))
+            await self._filling.fill(pipeline_ids)
         return account
 
     async def _write_down(

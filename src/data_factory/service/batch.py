@@ -52,6 +52,7 @@ from data_factory.service.commands import (
     Skip,
     WriteLogs,
 )
+from data_factory.service.due import JOB, TASK
 from data_factory.service.feeds import Change, Feeds
 from data_factory.service.file_uses import files_used
 from data_factory.service.graphs import Graphs
@@ -59,11 +60,11 @@ from data_factory.service.holding import hold, hold_pipeline, skip
 from data_factory.service.launches import launch, launch_due
 from data_factory.service.logbook import Discretion, write_logs
 from data_factory.service.offers import Given, IdleClaims, Offer, offers_of
-from data_factory.service.slots import fill_slots
+from data_factory.service.slots import fill_slots, start_only
 from data_factory.service.sub_jobs import begin, follow_up, go_on, is_forsaken, refusal, taken_input
 from data_factory.service.telling import tell_webhooks, touched
 from data_factory.service.vault import Vault
-from data_factory.service.world import JOB, TASK, World
+from data_factory.service.world import World
 from data_factory.store.promises import Transaction
 
 log = logging.getLogger(__name__)
@@ -108,9 +109,12 @@ async def run_batch(
     vault: Vault,
     idle_claims: IdleClaims = lambda task_id, count: [],  # noqa: ARG005
     feeds: Feeds | None = None,
+    *,
+    apart: bool = False,
 ) -> Done:
     """Apply the commands in one transaction. Claims come last, to find what the others have made claimable; before
-    them those that wait (`idle_claims`), which have waited longer."""
+    them those that wait (`idle_claims`), which have waited longer. `apart` is without what nobody has asked for: slots
+    are filled, and claims that wait are told to look, by others."""
     world = World(transaction, graphs, vault)
     await world.load(commands, now)
     batch = _Batch(world, now, new_id)
@@ -122,8 +126,9 @@ async def run_batch(
             answers[index] = kept
     for takeover in world.takeovers:  # before they may start
         await transaction.take_over(takeover, new_id())
-    batch.unfilled = await fill_slots(transaction, world, batch.start)
-    given = await _hand_out(transaction, batch, commands, answers, offers_of(world, idle_claims))
+    batch.unfilled = await _fill(transaction, batch, commands, apart=apart)
+    offers = [] if apart else offers_of(world, idle_claims)
+    given = await _hand_out(transaction, batch, commands, answers, offers)
     await _save(transaction, world, now)
     batch.is_followed = await follow_up(transaction, world, now)
     deliveries = await tell_webhooks(transaction, world, now, new_id)
@@ -134,6 +139,21 @@ async def run_batch(
     if feeds is not None and not feeds.is_empty:
         effects.changes = feeds.changes(touched(world, answers))
     return Done([batch.latest(answer) for answer in answers], effects, given)
+
+
+async def _fill(
+    transaction: Transaction, batch: _Batch, commands: Sequence[Command], *, apart: bool
+) -> tuple[str, ...]:
+    """Start what waits for a slot. The pipelines that are left for the next transaction."""
+    match commands:
+        case [FillSlots(only=ids)] if ids is not None:
+            await start_only(batch.world, ids, batch.start)
+            return ()
+        case [FillSlots()]:
+            pass
+        case _ if apart:
+            return tuple(batch.world.free_slots(batch.world.pipelines))
+    return await fill_slots(transaction, batch.world, batch.start)
 
 
 async def _hand_out(

@@ -8,6 +8,7 @@ from data_factory.engine.resumption import RetryPlan
 from data_factory.model.actors import SYSTEM, Actor
 from data_factory.model.records import LogRecord, PipelineRecord, TaskExecutionRecord, WebhookRecord
 from data_factory.model.status import LinkKind, ReportStatus
+from data_factory.service.due import MOST_AT_A_TIME
 from data_factory.service.waiting_room import Presence
 
 
@@ -136,15 +137,17 @@ class Resize(msgspec.Struct, frozen=True):
 
 
 class FillSlots(msgspec.Struct, frozen=True):
-    """Start what waits in these pipelines, as far as they have free slots."""
+    """Start what waits in these pipelines, as far as they have free slots; `only` the job executions with these ids."""
 
     pipeline_ids: tuple[str, ...]
+    only: tuple[str, ...] | None = None
 
 
 class FireTimers(msgspec.Struct, frozen=True):
-    """Do what came due by now, at most `limit` of each kind."""
+    """Do what came due by now, at most `limit` of each kind; of that `only` what has these ids."""
 
-    limit: int = 500
+    limit: int = MOST_AT_A_TIME
+    only: frozenset[str] | None = None
 
 
 Command = Launch | Claim | Report | Cancel | Hold | HoldPipeline | Skip | WriteLogs | Resize | FillSlots | FireTimers

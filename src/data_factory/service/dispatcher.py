@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -16,7 +16,7 @@ from data_factory.model.records import TaskExecutionRecord
 from data_factory.service import news
 from data_factory.service.batch import Done, Effects, run_batch
 from data_factory.service.clock import Clock
-from data_factory.service.commands import Claim, Command, handed_back
+from data_factory.service.commands import Claim, Command, FillSlots, FireTimers, handed_back
 from data_factory.service.feeds import Feeds
 from data_factory.service.graphs import Graphs
 from data_factory.service.offers import IdleClaims
@@ -53,6 +53,9 @@ class Dispatcher:
     While nothing can be kept, nobody waits for longer than the patience of the store in all, here and there: once a
     batch could not be kept, only those are tried who have at least half of it left, which is what a store takes at the
     least to find out. `steady` is a clock in seconds that does not jump.
+
+    A batch that cannot be kept for another reason is a mistake of ours, and one of its commands is the cause, or what
+    waits for a slot that they free. Each is tried again by itself, and fills no slot then (see `Filling`).
     """
 
     def __init__(
@@ -131,7 +134,8 @@ class Dispatcher:
         try:
             while self._queue:
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._most, MAX_BATCH))]
-                await self._carry_out([one for one in batch if not self._is_too_late_for(one)])
+                await self._carry_out([one for one in batch if not (_is_apart(one) or self._is_too_late_for(one))])
+                await self._carry_out_apart(one for one in batch if _is_apart(one))
         finally:
             self._worker = None
 
@@ -147,22 +151,25 @@ class Dispatcher:
         _answer(one.answer, StoreUnavailable())
         return True
 
-    async def _carry_out(self, batch: list[Queued]) -> None:
+    async def _carry_out(self, batch: list[Queued], *, apart: bool = False) -> None:
         if not batch:
             return
         left = self._left(batch[0])
         watch = asyncio.get_running_loop().call_later(left, self._lose_patience)
         try:
-            alone = await self._keep(batch, left)
+            untried = await self._keep(batch, left, apart=apart)
         finally:
             watch.cancel()
             self._silent = False
-        for one in alone:
-            if not self._is_too_late_for(one):
-                await self._carry_out([one])
+        await self._carry_out_apart(untried)
 
-    async def _keep(self, batch: list[Queued], within: float) -> list[Queued]:
-        """Carry out a batch, and answer; those of it that are to be tried alone are not answered yet."""
+    async def _carry_out_apart(self, batch: Iterable[Queued]) -> None:
+        for one in batch:
+            if not self._is_too_late_for(one):
+                await self._carry_out([one], apart=True)
+
+    async def _keep(self, batch: list[Queued], within: float, *, apart: bool) -> list[Queued]:
+        """Carry out a batch, and answer; those of it that are to be tried apart are not answered yet."""
         commands = [one.command for one in batch]
         now = self._clock()
         try:
@@ -176,22 +183,27 @@ class Dispatcher:
                     vault=self._vault,
                     idle_claims=self._idle_claims,
                     feeds=self.feeds,
+                    apart=apart,
                 ),
                 tell=_news,
                 within=within,
             )
         except Exception as error:
-            if isinstance(error, Unavailable) or len(batch) == 1:
+            if isinstance(error, Unavailable):
                 self._cannot_keep(error)
                 self._most = max(1, len(batch) // 2)  # what is too much for the store is not tried for ever
-                for one in batch:
-                    _answer(one.answer, error)
-                if isinstance(error, WriteUnderWay):
-                    error.end.add_done_callback(partial(self._was_known_late, commands))
-            else:  # one of them is the cause: the others must not suffer
-                log.warning("a batch of %d could not be kept; trying each alone", len(batch), exc_info=error)
+            else:
                 self._heard_at = self._steady()
-                return batch
+                if not apart:  # one of them is the cause, or what nobody has asked for: the others must not suffer
+                    if len(batch) > 1:
+                        log.warning("a batch of %d could not be kept; trying each alone", len(batch), exc_info=error)
+                    return batch
+                if not isinstance(commands[0], FireTimers | FillSlots):  # whoever asks for these sees to it
+                    log.error("a command could not be kept", exc_info=error)
+            for one in batch:
+                _answer(one.answer, error)
+            if isinstance(error, WriteUnderWay):
+                error.end.add_done_callback(partial(self._was_known_late, commands))
             return []
         self._can_keep()
         self._most = min(2 * self._most, MAX_BATCH)
@@ -247,12 +259,8 @@ class Dispatcher:
         while self._queue:
             _answer(self._queue.popleft().answer, StoreUnavailable())
 
-    def _cannot_keep(self, error: Exception) -> None:
+    def _cannot_keep(self, error: Unavailable) -> None:
         """Log it; an outage is logged when it begins, or it would fill the disk that is full."""
-        if not isinstance(error, Unavailable):
-            log.error("a command could not be kept", exc_info=error)
-            self._heard_at = self._steady()
-            return
         if self._failed_at is None:
             log.error("the store cannot keep anything: %s", error.__cause__ or error)
         self._failed_at = self._steady()
@@ -262,6 +270,11 @@ class Dispatcher:
         if self._failed_at is not None:
             self._failed_at = None
             log.info("the store can keep what is asked again")
+
+
+def _is_apart(one: Queued) -> bool:
+    """Whether something of it has failed before, with more: nobody else is to be in one transaction with it."""
+    return isinstance(one.command, FireTimers | FillSlots) and one.command.only is not None
 
 
 def _news(done: Done) -> list[str]:

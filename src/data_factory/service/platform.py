@@ -6,7 +6,6 @@ import asyncio
 import logging
 from typing import Final
 
-from data_factory.model.errors import Unavailable
 from data_factory.model.ids import IdMaker
 from data_factory.model.rates import Rate
 from data_factory.service.accounts import Accounts
@@ -22,6 +21,7 @@ from data_factory.service.erasing import Erasing
 from data_factory.service.executions import Executions
 from data_factory.service.feeds import Feeds
 from data_factory.service.files import DAY_MS, FileRules, Files
+from data_factory.service.filling import Filling
 from data_factory.service.finding import Finding
 from data_factory.service.following import Following
 from data_factory.service.graphs import Graphs
@@ -47,8 +47,6 @@ from data_factory.store.blobs import Blobs
 from data_factory.store.promises import Reads, Store
 
 log = logging.getLogger(__name__)
-
-RETRY_S: Final = 1.0
 
 LOOK_AGAIN_S: Final = 0.02
 """When claims look again for what another transaction had in its hands: it has ended by then, or nearly so."""
@@ -90,6 +88,7 @@ class Platform:
         self.following = Following(store, self.room, self.feeds)
         sparing = Sparing(store, clock)
         self.timers = Timers(store, self.dispatcher, sparing, clock)
+        self._filling = Filling(store, self.dispatcher, clock, self.timers.note)
         self.polls = Polls(store, clock)
         self.executions = Executions(store, self.dispatcher, self.room, self.polls, clock)
         self.erasing = Erasing(store, clock, self.new_id, execution_days * DAY_MS or None)
@@ -110,13 +109,12 @@ class Platform:
         self._key_uses = KeyUses(store, clock)
         self.keys = Keys(store, clock, self.new_id, self._key_uses, rate)
         self.rates = Rates()
-        self.accounts = Accounts(store, self.keys, self.dispatcher, self.timers.note, clock, self.new_id)
+        self.accounts = Accounts(store, self.keys, self._filling, self.timers.note, clock, self.new_id)
         self.shares = Shares(store, clock, self.new_id)
         self.health = Health(store, self.dispatcher)
         self._membership = Membership(
             store, clock, sparing, self.room, self.timers, self.keys, self.files, self.deliveries, self.feeds
         )
-        self._filling: set[asyncio.Task[None]] = set()
 
     async def start(self, fixed_key: str | None = None, keep: Keep | None = None) -> str | None:
         """Begin; returns the admin key that the very first start makes (see `Keys.prepare`).
@@ -132,7 +130,7 @@ class Platform:
             raise
         made = await self.keys.prepare(fixed_key, keep)
         if waiting := await self.store.read(_waiting_pipelines):
-            await self.dispatcher.submit(FillSlots(tuple(waiting)))
+            await self._filling.fill(waiting)
         self.timers.start()
         self.retention.start()
         self.erasing.start()
@@ -150,8 +148,7 @@ class Platform:
         await self.audit.stop()
         await self.deliveries.stop()
         await self.feeds.stop()
-        for filling in self._filling:  # the next start fills what this leaves
-            filling.cancel()
+        await self._filling.stop()
         await self._key_uses.stop()
         await self.dispatcher.stop()
         await self.store.close()
@@ -176,27 +173,7 @@ class Platform:
             self.feeds.publish((change.account_id, change.what) for change in effects.changes)
         for task_id, count in effects.unseen.items():
             asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self.room.call, task_id, count)
-        if effects.unfilled:
-            self._fill_later(effects.unfilled)
-
-    def _fill_later(self, pipeline_ids: tuple[str, ...]) -> None:
-        filling = asyncio.create_task(self._fill(pipeline_ids))
-        self._filling.add(filling)
-        filling.add_done_callback(self._filling.discard)
-
-    async def _fill(self, pipeline_ids: tuple[str, ...]) -> None:
-        """Start what one transaction has left. Nobody else would, if nothing more happens in these pipelines."""
-        while True:
-            try:
-                await self.dispatcher.submit(FillSlots(pipeline_ids))
-            except Unavailable as error:
-                log.warning("the slots of %d pipelines could not be filled; trying again: %s", len(pipeline_ids), error)
-                await asyncio.sleep(RETRY_S)
-            except Exception:
-                log.exception("the slots of %d pipelines could not be filled; trying again", len(pipeline_ids))
-                await asyncio.sleep(RETRY_S)
-            else:
-                return
+        self._filling.note(effects.unfilled)
 
 
 async def _waiting_pipelines(reads: Reads) -> list[str]:

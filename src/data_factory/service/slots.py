@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Final
 
 from data_factory.model.records import JobExecutionRecord
@@ -56,6 +57,29 @@ async def fill_slots(transaction: Transaction, world: World, start: Start) -> tu
             if exhausted and len(starting) == len(pending):
                 del open_ids[id]
     return ()
+
+
+async def start_only(world: World, ids: Sequence[str], start: Start) -> None:
+    """Start these, in this order, as far as they still wait and their pipelines have free slots."""
+    await world.load_pending(ids)
+    free = world.free_slots(world.pipelines)
+    starting: list[JobExecutionRecord] = []
+    for id in ids:
+        row = world.executions.now.get(id)
+        if row is not None and row.is_ready and free.get(row.pipeline_id, 0) > 0:
+            free[row.pipeline_id] -= 1
+            starting.append(row)
+    await start(starting)
+
+
+async def next_to_start(transaction: Transaction, pipeline_ids: Iterable[str]) -> dict[str, str]:
+    """The ids of what a transaction would start in these pipelines, in its order, and of the pipeline of each."""
+    pipelines = [row for row in await transaction.pipelines_of(pipeline_ids) if row.pause is None]
+    wanted = {row.id: min(row.slots - row.running, MAX_STARTS) for row in pipelines if row.slots > row.running}
+    waiting = await transaction.pending_job_executions(wanted) if wanted else []
+    sizes = accumulate(one.size for one in waiting)
+    fitting = [one for one, size in zip(waiting, sizes, strict=True) if size < MAX_STARTED_BYTES] or waiting[:1]
+    return {one.id: one.queue_id for one in fitting[:MAX_STARTS]}
 
 
 def _in_order(

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 from data_factory.model.errors import Unavailable
 from data_factory.service.clock import Clock
 from data_factory.service.commands import FireTimers
 from data_factory.service.dispatcher import Dispatcher
+from data_factory.service.due import look_for_due
+from data_factory.service.setbacks import Setbacks
 from data_factory.service.sparing import Sparing
-from data_factory.store.promises import Reads, Store
+from data_factory.store.promises import Reads, Store, Timer
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,7 @@ class Timers:
         self._earlier = asyncio.Event()
         self._may_fire = asyncio.Event()
         self._may_fire.set()
+        self._setbacks = Setbacks(store, clock, self.note)
         self._loop: asyncio.Task[None] | None = None
 
     def note(self, at: int | None) -> None:
@@ -66,10 +70,29 @@ class Timers:
     async def run_once(self) -> None:
         """Do all that is due now, and find out when the next is."""
         await self._spare()
-        while await self._dispatcher.submit(FireTimers()):
+        while await self._fire():
             pass
         self._next = None
         self.note(await self._store.read(_next_timer))
+
+    async def _fire(self) -> bool:
+        """Do what is due, apart if it cannot be done in one; whether there may be more."""
+        try:
+            more: bool = await self._dispatcher.submit(FireTimers())
+        except Unavailable:
+            raise
+        except Exception as error:
+            now = self._clock()
+            due = await self._store.write(lambda transaction: look_for_due(transaction, now))
+            if not due.timers:
+                raise
+            log.warning("what is due could not be done in one, and is tried apart: %r", error)
+            await self._setbacks.try_apart(due.timers, self._fire_only)
+            return True
+        return more
+
+    async def _fire_only(self, timers: Sequence[Timer]) -> None:
+        await self._dispatcher.submit(FireTimers(only=frozenset(timer.id for timer in timers)))
 
     async def _run(self) -> None:
         while True:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -45,16 +44,13 @@ from data_factory.service.commands import (
     Resize,
     Skip,
 )
+from data_factory.service.due import JOB, TASK, look_for_due
 from data_factory.service.graphs import Graphs, Version
 from data_factory.service.job_steps import JobSteps
 from data_factory.service.resuming import resume_of
 from data_factory.service.rows import Latest, Rows
 from data_factory.service.vault import Vault
 from data_factory.store.promises import Pair, Transaction
-
-TASK: Final = 0
-JOB: Final = 1
-"""What is due at a time: a task execution, and then a job execution."""
 
 _decode_task = msgspec.json.Decoder(TaskDefinition).decode
 
@@ -256,7 +252,7 @@ class World:
         claims = [command for command in commands if isinstance(command, Claim)]
         for command in commands:
             if isinstance(command, FireTimers):
-                await self._look_for_due(now, command.limit)
+                await self._look_for_due(now, command)
         await self._load_idempotency(launches)
         await self._load_jobs(launches)
         await self.job_steps.load_started(self._transaction, self.jobs)
@@ -324,21 +320,15 @@ class World:
         self._thinking_ms_left -= (perf_counter() - begin) * 1000
         return verdict
 
-    async def _look_for_due(self, now: int, limit: int) -> None:
+    async def _look_for_due(self, now: int, command: FireTimers) -> None:
         """What seems to be due, in the order in which it came due; and the jobs that are, which come before all rows
         that a transaction may hold."""
-        tasks = await self._transaction.due_task_executions(now, limit)
-        jobs = await self._transaction.due_job_executions(now, limit)
-        due = [(row.timer_at, TASK, row.id) for row in tasks if row.timer_at is not None]
-        ends = [(row.deadline_at, JOB, row.id) for row in jobs if row.deadline_at is not None]
-        # Of a kind of which there is more, what comes after the last one is not known: no further than that, then.
-        last = [rows[-1][:2] for rows in (due, ends) if len(rows) == limit]
-        self.due_until = min(last, default=(now, JOB))
-        self.due = sorted(one for one in due + ends if one[:2] <= self.due_until)
-        self.job_steps.look(tasks, jobs)
-        periodic = await self._transaction.due_jobs(now, limit)
-        self.due_jobs = {job.id: job for job in periodic}
-        self.more_due = bool(last) or len(periodic) == limit
+        found = await look_for_due(self._transaction, now, command.limit)
+        if command.only is not None:
+            found = found.among(command.only)
+        self.due, self.due_until, self.more_due = found.in_order, found.until, found.more
+        self.due_jobs = {job.id: job for job in found.jobs}
+        self.job_steps.look(found.tasks, found.executions)
 
     async def _load_idempotency(self, launches: Iterable[Launch]) -> None:
         pairs = {(launch.account_id, launch.idempotency.key) for launch in launches if launch.idempotency}
