@@ -95,6 +95,16 @@ async def test_a_refused_command_is_told_why_and_the_others_are_done(
     assert queue.batches == 1
 
 
+async def test_after_a_command_that_cannot_be_kept_batches_are_as_large_as_before(
+    here: Factory, queue: Dispatcher, job: JobRecord
+) -> None:
+    taken = here.launch(job)
+    await queue.submit(taken)
+    assert isinstance((await answers(queue, taken))[0], ImpossibleWrite)
+    await answers(queue, *(here.launch(job) for _ in range(5)))
+    assert (queue.batches, queue.commands) == (2, 6)
+
+
 async def test_what_has_failed_before_with_others_is_in_no_transaction_with_anybody(
     here: Factory, queue: Dispatcher, job: JobRecord
 ) -> None:
