@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from data_factory.service.batch import Effects
 from data_factory.service.waiting_room import Presence
@@ -64,6 +65,20 @@ async def test_a_report_and_the_claim_that_waits_for_the_next_step_are_one_trans
     await here.platform.executions.report(here.report(held))
     (given,) = await poll
     assert (given.path, here.platform.dispatcher.batches) == ("second", before + 1)
+
+
+async def test_who_reports_goes_on_with_the_next_step_and_leaves_the_one_who_waits_to_wait(here: Factory) -> None:
+    work = await here.task()
+    await here.launches(await here.job(step("first", work), step("second", work), step("third", work)))
+    (held,) = await here.polls(work)
+    waiting = here.polls(work)
+    await here.settle()
+    next_one = replace(here.claim(work), with_reports=True)
+    submit = here.platform.dispatcher.submit
+    _, (second,) = await asyncio.gather(submit(here.report(held)), submit(next_one))
+    assert (second.path, waiting.done()) == ("second", False)
+    await asyncio.gather(submit(here.report(second)), submit(here.claim(work)))  # which has not waited as long
+    assert [one.path for one in await waiting] == ["third"]
 
 
 async def test_what_comes_together_is_shared_by_those_who_wait(here: Factory) -> None:

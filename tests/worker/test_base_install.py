@@ -1,4 +1,4 @@
-"""The wheel, installed without extras: three dependencies, no server, and everything that who writes tasks needs."""
+"""The wheel, installed without extras: few dependencies, no server, and everything that who writes tasks needs."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def done(site: Path, folder: Path, *words: str, **settings: str) -> subprocess.C
 
 
 def test_it_has_three_dependencies_and_no_server(site: Path, tmp_path: Path) -> None:
-    assert {one.name for one in direct(site)} == {"httpx", "msgspec", "python-dotenv"}
+    assert {one.name for one in direct(site)} == {"httpx", "msgspec", "python-dotenv", "sniffio"}
     look = "import sys; sys.path.insert(0, sys.argv[1]); from data_factory import *; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-I", "-S", "-c", look, str(site)], check=True, cwd=tmp_path, capture_output=True, text=True

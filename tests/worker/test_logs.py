@@ -97,7 +97,7 @@ async def test_our_server_gets_all_lines_in_one_call(
     through, proxy = faults
 
     @task(desk.key)
-    def writes(rows: int, ctx: TaskContext) -> None:
+    async def writes(rows: int, ctx: TaskContext) -> None:  # all before the loop has a turn to send the first
         for row in range(rows):
             ctx.log(f"row {row}", "warning" if row == 1 else "info")
 

@@ -79,10 +79,12 @@ async def report_task_executions(call: Call, body: ReportRequest) -> Wire:
 
 
 async def _take(call: Call, body: ClaimRequest | None) -> list[TaskExecutionRecord]:
-    return [] if body is None else await call.platform.executions.claim(_claim(call.account_id, body))
+    if body is None:
+        return []
+    return await call.platform.executions.claim(_claim(call.account_id, body, with_reports=True))
 
 
-def _claim(account_id: str, body: ClaimRequest) -> Claim:
+def _claim(account_id: str, body: ClaimRequest, *, with_reports: bool = False) -> Claim:
     return Claim(
         account_id=account_id,
         task_ids=tuple(dict.fromkeys(body.task_ids)),
@@ -90,6 +92,7 @@ def _claim(account_id: str, body: ClaimRequest) -> Claim:
         lease_ms=body.lease_seconds * 1000,
         worker_id=body.worker_id,
         claim_id=body.request_id,
+        with_reports=with_reports,
     )
 
 

@@ -112,9 +112,10 @@ async def run_batch(
     *,
     apart: bool = False,
 ) -> Done:
-    """Apply the commands in one transaction. Claims come last, to find what the others have made claimable; before
-    them those that wait (`idle_claims`), which have waited longer. `apart` is without what nobody has asked for: slots
-    are filled, and claims that wait are told to look, by others."""
+    """Apply the commands in one transaction. Claims come last, to find what the others have made claimable: those of
+    workers that report, which so go on with one call and leave whoever waits to wait, then those that wait
+    (`idle_claims`), which have waited longer than the rest. `apart` is without what nobody has asked for: slots are
+    filled, and claims that wait are told to look, by others."""
     world = World(transaction, graphs, vault)
     await world.load(commands, now)
     batch = _Batch(world, now, new_id)
@@ -164,9 +165,13 @@ async def _hand_out(
     if not claims and not offers:
         return []
     await batch.claims.load(transaction, [*(claim for _, claim in offers), *(command for _, command in claims)])
+    for index, claim in claims:
+        if claim.with_reports:
+            answers[index] = batch.attempt(claim)
     unasked = [(waiter, claim, batch.claims.choose_unasked(claim)) for waiter, claim in offers]
-    for index, command in claims:
-        answers[index] = batch.attempt(command)
+    for index, claim in claims:
+        if not claim.with_reports:
+            answers[index] = batch.attempt(claim)
     await batch.claims.load_chosen(transaction)
     for index, command in claims:
         chosen = answers[index]

@@ -56,6 +56,7 @@ class Claim(msgspec.Struct, frozen=True):
     """Hand out up to `limit` executions of these tasks. Without `lease_ms`, each task's response timeout counts.
 
     With `presence`, nothing is handed out to one who has gone by then: they may have asked again, and be at work on it.
+    One that comes `with_reports` is given what these reports have led to, before any that waits.
     """
 
     account_id: str
@@ -65,6 +66,7 @@ class Claim(msgspec.Struct, frozen=True):
     worker_id: str | None = None
     claim_id: str | None = None
     presence: Presence | None = None
+    with_reports: bool = False
 
 
 class Report(msgspec.Struct, frozen=True):
