@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_factory.service.setbacks import FIRST_MS, MOST_MS, Setbacks
-from data_factory.store.promises import Store, StoreUnavailable, Timer
+from data_factory.store.promises import Store, StoreUnavailable, Timer, WriteUnderWay
 
 NOW = 1_700_000_000_000
 
@@ -90,3 +90,17 @@ def test_an_outage_is_no_fault_of_any_of_them() -> None:
     with pytest.raises(StoreUnavailable):
         asyncio.run(Setbacks(cast(Store, notes), lambda: NOW, lambda _: None).try_apart(timers(3), do))
     assert notes.put_off_until == []
+
+
+def test_of_what_may_have_been_put_off_the_time_is_known() -> None:
+    """The store has kept it, and could not say so in time: nobody else would come back to it."""
+
+    class Slow(Notes):
+        async def write(self, work: Callable[[Notes], Awaitable[Any]], tell: Callable[[Any], Sequence[str]]) -> Any:
+            await super().write(work, tell)
+            raise WriteUnderWay(asyncio.get_running_loop().create_future())
+
+    notes, noted = Slow(), list[int]()
+    with pytest.raises(WriteUnderWay):
+        asyncio.run(Setbacks(cast(Store, notes), lambda: NOW, noted.append).try_apart(timers(1), Round({0}).do))
+    assert [until for _, until in notes.put_off_until] == noted == [NOW + FIRST_MS]

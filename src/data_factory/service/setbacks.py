@@ -60,6 +60,7 @@ class Setbacks:
         delay = min(2 * last, MOST_MS)
         until = now + delay
         what = timer.of.replace("_", " ")
+        self._note(until)  # by now: it may be kept even if that is not known in time
         try:
             still = await self._store.write(lambda t: t.put_off(timer, until), tell=lambda _: news.of_timer(until))
         except Unavailable:
@@ -71,5 +72,4 @@ class Setbacks:
             if timer.id not in self._known:
                 log.error("the %s %s cannot go on: it is tried again later", what, timer.id, exc_info=error)
             self._known[timer.id] = until, delay
-            self._note(until)
         return None
