@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from data_factory.engine import decider
 from data_factory.engine.run import Outcome, Run
 from data_factory.model.ids import NewId
-from data_factory.model.records import JobRecord
+from data_factory.model.records import JobRecord, TaskExecutionRecord
 from data_factory.service import batch
 from data_factory.service.launches import launch_due
 from data_factory.service.paging import Part
@@ -359,3 +359,65 @@ async def test_several_servers_put_off_nothing_but_what_cannot_go_on(
             each.now = one.now + 60_000
         await asyncio.gather(*(each.platform.timers.run_once() for each in servers))
         assert await one.statuses() == ["RUNNING" if id in faulty else "COMPLETED" for id in ids]
+
+
+# -- what cannot be handed out
+
+
+@pytest.fixture
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The ids of the job executions whose inputs cannot be made for a worker."""
+    ids: set[str] = set()
+    handed_out = World.handed_out
+
+    def make(self: World, row: TaskExecutionRecord) -> tuple[str, str]:
+        if row.job_execution_id in ids:
+            raise KeyError(row.id)
+        return handed_out(self, row)
+
+    monkeypatch.setattr(World, "handed_out", make)
+    return ids
+
+
+async def test_what_cannot_be_handed_out_leaves_the_claims_to_others(
+    here: Server, unreadable: set[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    work = await declare_task(here.platform, here.account_id, "work", poll_timeout_seconds=7200)
+    ids = await here.launches(await here.job(step("first", work)), 4)
+    unreadable.update(ids[:2])
+    [held] = await here.platform.executions.claim(here.claim(work, limit=3), 0, Presence())
+    assert held.job_execution_id == ids[2]
+    assert "cannot be handed out" in caplog.text
+    [held] = await here.platform.executions.claim(here.claim(work, limit=3), 0, Presence())
+    assert held.job_execution_id == ids[3]
+    assert await here.statuses() == ["RUNNING"] * 4
+    unreadable.clear()
+    here.now += FIRST_MS
+    await here.rounds()
+    again = await here.platform.executions.claim(here.claim(work, limit=3), 0, Presence())
+    assert [row.job_execution_id for row in again] == ids[:2]
+
+
+async def test_a_claim_that_waits_is_given_another_in_its_stead(here: Server, unreadable: set[str]) -> None:
+    work = await declare_task(here.platform, here.account_id, "work")
+    ids = await here.launches(await here.job(step("first", work)), 2)
+    unreadable.add(ids[0])
+    async with asyncio.timeout(10):
+        [held] = await here.platform.executions.claim(here.claim(work), 60, Presence())
+    assert held.job_execution_id == ids[1]
+
+
+async def test_who_waits_already_goes_on_waiting_for_another(here: Server, unreadable: set[str]) -> None:
+    work = await declare_task(here.platform, here.account_id, "work")
+    job = await here.job(step("first", work))
+    waiting = asyncio.create_task(here.platform.executions.claim(here.claim(work), 60, Presence()))
+    await here.settle()
+    bad = here.launch(job)
+    unreadable.add(bad.id)
+    await here.platform.executions.launch(bad)
+    await here.settle()
+    assert not waiting.done()
+    good = (await here.platform.executions.launch(here.launch(job))).id
+    async with asyncio.timeout(10):
+        [held] = await waiting
+    assert held.job_execution_id == good

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, deque
 from collections.abc import Sequence
 from heapq import merge
@@ -11,12 +12,15 @@ from typing import Final
 from msgspec.structs import replace
 
 from data_factory.engine import lease
-from data_factory.model.errors import NotFound
+from data_factory.engine.attempts import postponed
+from data_factory.model.errors import NotFound, SecretUnreadable
 from data_factory.model.ids import NewId
 from data_factory.model.records import TaskExecutionRecord, WaitingRecord
 from data_factory.service.commands import Claim
 from data_factory.service.world import World
 from data_factory.store.promises import Transaction
+
+log = logging.getLogger(__name__)
 
 MAX_CLAIMABLE: Final = 2_000
 """The most waiting executions of a task that one transaction looks at."""
@@ -26,6 +30,9 @@ MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 
 MAX_BATCH_BYTES: Final = 64 * 1024 * 1024
 """What the claims of one transaction are given has no more in all, save for a single one."""
+
+SET_ASIDE_MS: Final = 60_000
+"""For how long is not tried again what could not be handed out because of a mistake of ours."""
 
 _by_age: Final = attrgetter("id")
 
@@ -121,7 +128,8 @@ class Claims:
         await self._world.load_variables([rows[id] for id in chosen if id in rows])
 
     def hand_out(self, claim: Claim, chosen: Sequence[str]) -> list[TaskExecutionRecord]:
-        """Give what was chosen for a claim to its worker; what it was given before, under a new lease.
+        """Give what was chosen for a claim to its worker; what it was given before, under a new lease. What cannot be
+        given because of a mistake of ours is set aside, or it would be the oldest for every claim to come.
 
         What it gets has the variables in their places; what is kept has not what secrets say.
 
@@ -129,25 +137,43 @@ class Claims:
             SecretUnreadable: a secret that is to be given cannot be read; nothing is given.
         """
         rows = self._world.task_executions
-        inputs = {id: self._world.handed_out(rows.now[id]) for id in chosen}
+        held: list[tuple[TaskExecutionRecord, str]] = []
+        failed: list[TaskExecutionRecord] = []
         for id in chosen:
             row = rows.now[id]
-            if (kept := inputs[id][1]) != row.input:
-                row = replace(row, input=kept)
-            if row.status == "IN_PROGRESS":
-                rows.put(lease.hand_out_again(row, self._new_id(), self._now))
-                continue
-            held = lease.claim(
-                row,
-                self._world.definitions[row.task_id],
-                self._new_id(),
-                self._now,
-                lease_ms=claim.lease_ms,
-                worker_id=claim.worker_id,
-                claim_id=claim.claim_id,
-            )
-            rows.put(held)
-        return [self._as_given(rows.now[id], inputs[id][0]) for id in chosen]
+            try:
+                input, kept = self._world.handed_out(row)
+                held.append((self._held_by(claim, row if kept == row.input else replace(row, input=kept)), input))
+            except SecretUnreadable:
+                raise
+            except Exception:
+                log.exception("the task execution %s cannot be handed out: it is tried again later", id)
+                failed.append(row)
+        for row, _ in held:
+            rows.put(row)
+        for row in failed:
+            self._set_aside(row)
+        return [self._as_given(row, input) for row, input in held]
+
+    def _held_by(self, claim: Claim, row: TaskExecutionRecord) -> TaskExecutionRecord:
+        if row.status == "IN_PROGRESS":
+            return lease.hand_out_again(row, self._new_id(), self._now)
+        return lease.claim(
+            row,
+            self._world.definitions[row.task_id],
+            self._new_id(),
+            self._now,
+            lease_ms=claim.lease_ms,
+            worker_id=claim.worker_id,
+            claim_id=claim.claim_id,
+        )
+
+    def _set_aside(self, row: TaskExecutionRecord) -> None:
+        """Let it wait for a time, and a claim look for another in its stead; what is held runs out of its lease."""
+        if is_claimable(row):
+            waiting = replace(row, poll_timeout_at=None)
+            self._world.task_executions.put(postponed(waiting, self._now + SET_ASIDE_MS, self._now))
+            self.overlooked[row.task_id] += 1
 
     @staticmethod
     def _as_given(row: TaskExecutionRecord, input: str) -> TaskExecutionRecord:
