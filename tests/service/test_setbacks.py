@@ -421,3 +421,21 @@ async def test_who_waits_already_goes_on_waiting_for_another(here: Server, unrea
     async with asyncio.timeout(10):
         [held] = await waiting
     assert held.job_execution_id == good
+
+
+async def test_what_is_claimed_with_a_report_that_fails_is_not_lost(
+    here: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = await declare_task(here.platform, here.account_id, "work")
+    ids = await here.launches(await here.job(step("first", work)), 2)
+    [held] = await here.platform.executions.claim(here.claim(work), 0, Presence())
+
+    def fail(*_: Any) -> Outcome:
+        raise KeyError
+
+    monkeypatch.setattr(decider, "complete", fail)
+    claim = replace(here.claim(work), with_reports=True)
+    with pytest.raises(KeyError):
+        await here.platform.executions.report_and_claim([here.report(held)], claim)
+    [other] = await here.platform.executions.claim(here.claim(work), 0, Presence())
+    assert other.job_execution_id == ids[1]

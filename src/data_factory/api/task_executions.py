@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from msgspec import UNSET
@@ -69,19 +68,13 @@ async def claim_task_executions(call: Call, body: ClaimRequest) -> Wire:
 async def report_task_executions(call: Call, body: ReportRequest) -> Wire:
     """Report on many executions, and claim the next ones in the same call."""
     reports = [_report(call, one.id, one) for one in body.reports]
-    taking = _take(call, body.claim)  # together with the reports, so that both are kept in one transaction
-    answers, taken = await asyncio.gather(call.platform.executions.report_all(reports), taking)
+    claim = None if body.claim is None else _claim(call.account_id, body.claim, with_reports=True)
+    answers, taken = await call.platform.executions.report_and_claim(reports, claim)
     return {
         "object": "report",
         "results": [_verdict(report.id, answer) for report, answer in zip(reports, answers, strict=True)],
         "claimed": [present_task_execution(one, to_worker=True) for one in taken],
     }
-
-
-async def _take(call: Call, body: ClaimRequest | None) -> list[TaskExecutionRecord]:
-    if body is None:
-        return []
-    return await call.platform.executions.claim(_claim(call.account_id, body, with_reports=True))
 
 
 def _claim(account_id: str, body: ClaimRequest, *, with_reports: bool = False) -> Claim:

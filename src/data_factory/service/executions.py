@@ -140,6 +140,27 @@ class Executions:
                 raise answer
         return answers
 
+    async def report_and_claim(
+        self, reports: Sequence[Report], claim: Claim | None
+    ) -> tuple[list[TaskExecutionRecord | DataFactoryError], list[TaskExecutionRecord]]:
+        """Take many reports and hand out what waits, together, so that both are kept in one transaction. If the reports
+        cannot be taken, nobody hears of what was handed out: it is handed back.
+
+        Raises:
+            Unavailable: some could not be taken. To send all of them again is safe.
+            NotFound: a task of the claim is not there.
+        """
+        if claim is None:
+            return await self.report_all(reports), []
+        answers, taken = await asyncio.gather(self.report_all(reports), self.claim(claim), return_exceptions=True)
+        if isinstance(answers, BaseException):
+            if not isinstance(taken, BaseException):
+                self._dispatcher.hand_back(taken)
+            raise answers
+        if isinstance(taken, BaseException):
+            raise taken
+        return answers, taken
+
     async def cancel(self, cancel: Cancel) -> JobExecutionRecord:
         """End a job execution before its time.
 
