@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import closing, suppress
+from itertools import count
 from typing import Any, Literal
 
 import msgspec
@@ -11,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_factory.model.errors import JobExecutionEnded
+from data_factory.model.errors import DataFactoryError, JobExecutionEnded
 from data_factory.model.records import JobRecord, TaskExecutionRecord, TaskRecord
 from data_factory.service import claims, dispatcher
-from data_factory.service.commands import Hold
+from data_factory.service.commands import Claim, Hold, Report
 from data_factory.service.waiting_room import Presence
+from data_factory.service.world import World
 from data_factory.store.sqlite.database import FILE_NAME, connect_reader
 from tests.factory import Factory, factory
 from tests.workshop import step
@@ -40,8 +43,12 @@ class Launch(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
+    """A report; with `next`, a claim of these tasks comes with it."""
+
     held: int
     status: Literal["COMPLETED", "FAILED", "SCHEDULED", "IN_PROGRESS"]
+    next: tuple[int, ...] = ()
+    limit: int = 1
 
 
 class Pause(msgspec.Struct, frozen=True):
@@ -61,18 +68,20 @@ Move = Poll | Leave | Launch | Answer | Pause | Held
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """How much is done at a time: little, so that there is always more."""
+    """How much is done at a time: little, so that there is always more. One of `faulty` cannot be handed out."""
 
     batch: int
     claimable: int
     answer_bytes: int
+    faulty: int
 
 
 def moves() -> st.SearchStrategy[list[Move]]:
     polls = st.builds(Poll, st.sampled_from([(0,), (1,), (0, 1), (1, 0), (0, 1, 2)]), st.sampled_from([1, 1, 2, 10]))
     launches = st.builds(Launch, st.lists(st.integers(0, 3), min_size=1, max_size=3).map(tuple))
     statuses = st.sampled_from(["COMPLETED", "COMPLETED", "SCHEDULED", "SCHEDULED", "FAILED", "IN_PROGRESS"])
-    answers = st.builds(Answer, st.integers(0, 5), statuses)
+    nexts = st.sampled_from([(), (0,), (1, 2), (0, 1, 2)])
+    answers = st.builds(Answer, st.integers(0, 5), statuses, nexts, st.sampled_from([1, 2]))
     leaves = st.builds(Leave, st.integers(0, 5))
     pauses = st.builds(Pause, st.sampled_from([0, 1, 2, 3, 4, 5, 6, QUIET, QUIET]))
     helds = st.builds(Held, st.integers(0, 5), st.booleans())
@@ -81,7 +90,13 @@ def moves() -> st.SearchStrategy[list[Move]]:
     return st.lists(st.sampled_from(kinds).flatmap(lambda kind: kind), min_size=10, max_size=50)
 
 
-bounds = st.builds(Bounds, st.sampled_from([1, 2, 256]), st.sampled_from([1, 2, 2_000]), st.sampled_from([1, 10**6]))
+bounds = st.builds(
+    Bounds,
+    batch=st.sampled_from([1, 2, 256]),
+    claimable=st.sampled_from([1, 2, 2_000]),
+    answer_bytes=st.sampled_from([1, 10**6]),
+    faulty=st.sampled_from([10**6, 3]),
+)
 
 
 class Scene:
@@ -93,6 +108,7 @@ class Scene:
         self.jobs = jobs
         self.waiting: list[tuple[Poll, Presence, asyncio.Task[Taken]]] = []
         self.held: list[TaskExecutionRecord] = []
+        self.reporting: list[asyncio.Task[tuple[Any, Taken]]] = []
         self.others: list[asyncio.Task[Any]] = []
 
     async def make(self, move: Move) -> None:
@@ -106,11 +122,13 @@ class Scene:
                 self.waiting[number % len(self.waiting)][1].leave()
             case Launch(jobs=numbers):
                 self._begin(self.here.launches(*(self.jobs[number] for number in numbers)))
-            case Answer(held=number, status=status) if self.held:
+            case Answer(held=number, status=status, next=numbers, limit=limit) if self.held:
                 row = self.held[number % len(self.held)]
                 if status != "IN_PROGRESS":
                     self.held.remove(row)
-                self._begin(self.here.platform.executions.report(self.here.report(row, status)))
+                report = self.here.report(row, status)
+                claim = self.here.claim(*(self.tasks[one] for one in numbers), limit=limit) if numbers else None
+                self.reporting.append(asyncio.create_task(self._report(report, claim)))
             case Held(job=number, on=on) if jobs := self._query("SELECT id FROM job_executions ORDER BY id"):
                 self._begin(self._hold(jobs[number % len(jobs)][0], on=on))
             case Pause(turns=turns) if turns == QUIET:
@@ -123,6 +141,10 @@ class Scene:
     def _begin(self, work: Any) -> None:
         self.others.append(asyncio.ensure_future(work))
 
+    async def _report(self, report: Report, claim: Claim | None) -> tuple[Any, Taken]:
+        claim = claim and msgspec.structs.replace(claim, with_reports=True)
+        return await self.here.platform.executions.report_and_claim([report], claim)
+
     async def _hold(self, id: str, *, on: bool) -> None:
         with suppress(JobExecutionEnded):
             await self.here.platform.executions.hold(Hold(self.jobs[0].account_id, id, on=on))
@@ -132,11 +154,16 @@ class Scene:
         for waiting in [each for each in self.waiting if each[2].done()]:
             self.waiting.remove(waiting)
             self.held += waiting[2].result()
+        for report in [each for each in self.reporting if each.done()]:
+            self.reporting.remove(report)
+            [answer], taken = report.result()
+            assert isinstance(answer, TaskExecutionRecord | DataFactoryError)
+            self.held += taken
 
     async def check(self) -> None:
         """When all is quiet, nobody waits for what they could be given."""
         await self.here.settle()
-        await asyncio.gather(*self.others)
+        await asyncio.gather(*self.others, *self.reporting)
         await self.here.settle()
         self._collect()
         rows = self._query(
@@ -156,6 +183,18 @@ class Scene:
             return connection.execute(query).fetchall()
 
 
+def failing(one_of: int) -> Callable[[World, TaskExecutionRecord], tuple[str, str]]:
+    """Makes the inputs of workers, and fails at one of so many."""
+    handed_out, turns = World.handed_out, count(1)
+
+    def hand_out(self: World, row: TaskExecutionRecord) -> tuple[str, str]:
+        if next(turns) % one_of == 0:
+            raise KeyError(row.id)
+        return handed_out(self, row)
+
+    return hand_out
+
+
 async def play(each: list[Move], bound: Bounds) -> None:
     async with factory() as here:
         tasks = [await here.task("limited", concurrent_exec_limit=LIMIT)]
@@ -168,6 +207,7 @@ async def play(each: list[Move], bound: Bounds) -> None:
             patch.setattr(dispatcher, "MAX_BATCH", bound.batch)
             patch.setattr(claims, "MAX_CLAIMABLE", bound.claimable)
             patch.setattr(claims, "MAX_ANSWER_BYTES", bound.answer_bytes)
+            patch.setattr(World, "handed_out", failing(bound.faulty))
             for move in each:
                 await scene.make(move)
             await scene.check()
