@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import uvloop
 
 from benchmarks.big import Marks, big, fill, marks_of
 from benchmarks.figures import Figure, Goal
-from benchmarks.measuring import Cost, Scale, metered
+from benchmarks.measuring import Scale, metered
 from benchmarks.place import Place
 from benchmarks.scene import Scene, claim_of, launch_of, prepare, report_of
 from benchmarks.server import Server
@@ -21,7 +23,10 @@ Times = dict[str, list[float]]
 
 AS_EMPTY: Final = Goal("≤", 1.1)
 
-ENOUGH_S: Final = 60
+STARTS: Final = 5
+"""How often the servers are started."""
+
+ENOUGH_S: Final = 20
 
 READ_GOAL: Final = Goal("<", 50)
 """Milliseconds."""
@@ -29,44 +34,65 @@ READ_GOAL: Final = Goal("<", 50)
 
 def million(place: Place, scale: Scale) -> list[Figure]:
     """A store with 1,000,000 job executions that have ended and 1,000,000 that wait, half of these for a worker and
-    half for a slot, beside one that has next to nothing: a thousandth of it. A server on each; requests go to both in
-    turn, one at a time, and their medians are compared. First for a job of which nothing waits; then for the one with
-    the queue, where a claim gets the oldest, and a report starts the next that waits for a slot. Then every list,
-    every get and some finds, 100 times each."""
-    cycles, reads = scale.of(500, 20), scale.of(100, 5)
+    half for a slot, beside one that has next to nothing, a thousandth of it, and another like that. A server on each;
+    requests go to them in turn, one at a time, and their medians are compared. First for a job of which nothing waits;
+    then for the one with the queue, where a claim gets the oldest, and a report starts the next that waits for a slot.
+    The servers are started anew five times: two equal ones on equal stores differ, too, and *small / small* says by
+    how much. Then every list, every get and some finds, 100 times each."""
     data, marks = big(place, scale.rows)
     size = data.size()
-    with place.data() as little:
-        fill(little, scale.rows // 1_000 + 10)
-        with data.served() as full, little.served() as empty:
-            name = f"job-{time.time_ns()}"
-            scenes = [(server, uvloop.run(prepare(server, name=name))) for server in (full, empty)]
-            uvloop.run(_compare(scenes, cycles // 10))
-            with metered(place, full) as full_cost, metered(place, empty) as empty_cost:
-                here, there = uvloop.run(_compare(scenes, cycles))
-            queues = [(full, marks.scene), (empty, marks_of(little).scene)]
-            uvloop.run(_compare(queues, cycles // 10))
-            queue, short_queue = uvloop.run(_compare(queues, cycles))
-            pages = uvloop.run(_read(full, marks, reads))
+    alone, queued = Compared(), Compared()
+    with place.data() as little, place.data() as twin:
+        for one in (little, twin):
+            fill(one, scale.rows // 1_000 + 10)
+        for _ in range(scale.of(STARTS, 1)):
+            with contextlib.ExitStack() as stack:
+                servers = [stack.enter_context(one.served()) for one in (data, little, twin)]
+                name = f"job-{time.time_ns()}"
+                alone.add(place, servers, [uvloop.run(prepare(server, name=name)) for server in servers], scale)
+                queued.add(place, servers, [marks.scene, marks_of(little).scene, marks_of(twin).scene], scale)
+                pages = uvloop.run(_read(servers[0], marks, scale.of(100, 5)))
     return [
-        *(Figure(f"{verb}: big / small", _ratio(here, there, verb), "x", AS_EMPTY) for verb in here),
-        *(
-            Figure(f"{verb}, with the queue: big / small", _ratio(queue, short_queue, verb), "x", AS_EMPTY)
-            for verb in queue
-        ),
-        Figure("server CPU of all three: big / small", _cpu_ratio(full_cost, empty_cost), "x", AS_EMPTY),
+        *alone.figures("{}: {} / small"),
+        *queued.figures("{}, with the queue: {} / small"),
+        Figure("server CPU of all three: big / small", alone.cpu_ratio, "x", AS_EMPTY),
         *(Figure(f"{name}: p95", _p95(times) * 1e3, "ms", READ_GOAL) for name, times in pages.items()),
         Figure("a job on the disk", size / (2 * scale.rows), "bytes"),
-        Figure("server ready on it", full.start_s, "s"),
+        Figure("server ready on it", servers[0].start_s, "s"),
     ]
 
 
-def _ratio(full: Times, empty: Times, verb: str) -> float:
-    return statistics.median(full[verb]) / statistics.median(empty[verb])
+class Compared:
+    """What launch, claim and report took at the servers on a big store and on two small ones."""
 
+    def __init__(self) -> None:
+        self._times: list[Times] = [defaultdict(list) for _ in range(3)]
+        self._cpu_s = [0.0, 0.0, 0.0]
 
-def _cpu_ratio(full: Cost, empty: Cost) -> float:
-    return full.server_cpu_s / empty.server_cpu_s if empty.server_cpu_s else 1.0
+    def add(self, place: Place, servers: Sequence[Server], scenes: Sequence[Scene], scale: Scale) -> None:
+        """Ask these servers for so many cycles, after as many tenths to warm up."""
+        cycles = scale.of(120, 20)
+        places = list(zip(servers, scenes, strict=True))
+        uvloop.run(_compare(places, cycles // 10))
+        with contextlib.ExitStack() as stack:
+            costs = [stack.enter_context(metered(place, server)) for server in servers]
+            found = uvloop.run(_compare(places, cycles))
+        for number, (times, cost) in enumerate(zip(found, costs, strict=True)):
+            self._cpu_s[number] += cost.server_cpu_s
+            for verb, took in times.items():
+                self._times[number][verb] += took
+
+    def figures(self, title: str) -> Iterator[Figure]:
+        """Big beside small, and small beside small."""
+        big, small, twin = ({verb: statistics.median(took) for verb, took in each.items()} for each in self._times)
+        for verb in big:
+            yield Figure(title.format(verb, "big"), big[verb] / small[verb], "x", AS_EMPTY)
+            yield Figure(title.format(verb, "small"), twin[verb] / small[verb], "x")
+
+    @property
+    def cpu_ratio(self) -> float:
+        """The CPU of the server on the big store beside that on a small one."""
+        return self._cpu_s[0] / self._cpu_s[1] if self._cpu_s[1] else 1.0
 
 
 def _p95(times: list[float]) -> float:
@@ -74,7 +100,7 @@ def _p95(times: list[float]) -> float:
 
 
 async def _compare(places: list[tuple[Server, Scene]], cycles: int) -> list[Times]:
-    """Launch, claim and report at each server in turn, for a minute at the most; what each took, in seconds."""
+    """Launch, claim and report at each server in turn, for 20 seconds at the most; what each took, in seconds."""
     found: list[Times] = [defaultdict(list) for _ in places]
     async with all_connected([server for server, _ in places]) as connections:
         end = time.perf_counter() + ENOUGH_S
