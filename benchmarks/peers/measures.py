@@ -27,7 +27,7 @@ class Seconds(msgspec.Struct, frozen=True):
 
     sweep: float = 2.0
     throughput: float = 5.0
-    latency: float = 5.0
+    latency: float = 10.0
     chain: float = 2.0
 
 
