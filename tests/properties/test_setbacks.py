@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_factory.service.setbacks import FIRST_MS, MOST_MS, Setbacks
-from data_factory.store.promises import Store, StoreUnavailable, Timer, WriteUnderWay
+from data_factory.service.setbacks import FIRST_MS, MOST_MS, Setbacks, Stuck
+from data_factory.store.promises import ImpossibleWrite, Store, StoreUnavailable, Timer, WriteUnderWay
 
 NOW = 1_700_000_000_000
 
@@ -104,3 +104,26 @@ def test_of_what_may_have_been_put_off_the_time_is_known() -> None:
     with pytest.raises(WriteUnderWay):
         asyncio.run(Setbacks(cast(Store, notes), lambda: NOW, noted.append).try_apart(timers(1), Round({0}).do))
     assert [until for _, until in notes.put_off_until] == noted == [NOW + FIRST_MS]
+
+
+def test_what_cannot_be_put_off_either_is_not_tried_each_second(caplog: pytest.LogCaptureFixture) -> None:
+    class Refusing(Notes):
+        async def put_off(self, timer: Timer, until: int) -> bool:
+            raise ImpossibleWrite
+
+    async def rounds(count: int) -> list[int]:
+        tries = []
+        for _ in range(count):
+            here.tries = 0
+            with pytest.raises(Stuck):
+                await setbacks.try_apart(timers(100), here.do)
+            tries.append(here.tries)
+        return tries
+
+    now, here = NOW, Round(set(range(50)))
+    setbacks = Setbacks(cast(Store, Refusing()), lambda: now, lambda _: None)
+    assert asyncio.run(rounds(3)) == [101, 1, 1]
+    assert len(caplog.records) == 50
+    assert here.done == [str(number) for number in range(50, 100)] * 3
+    now += FIRST_MS
+    assert asyncio.run(rounds(2)) == [101, 1]

@@ -21,7 +21,7 @@ from data_factory.service import batch
 from data_factory.service.launches import launch_due
 from data_factory.service.paging import Part
 from data_factory.service.platform import Platform
-from data_factory.service.setbacks import FIRST_MS
+from data_factory.service.setbacks import FIRST_MS, Stuck
 from data_factory.service.slots import fill_slots
 from data_factory.service.waiting_room import Presence
 from data_factory.service.world import World
@@ -338,7 +338,7 @@ async def test_what_cannot_be_put_off_either_costs_nobody_else_anything(
         monkeypatch.setattr(verbs, "put_off", refuse)
     here.now += 60_000
     for _ in range(2):
-        with pytest.raises(ImpossibleWrite):  # the loop tries again after a moment
+        with pytest.raises(Stuck):  # the loop tries again after a moment
             await here.platform.timers.run_once()
         assert await here.statuses() == ["RUNNING"] + ["COMPLETED"] * 4
     faulty.clear()

@@ -18,41 +18,51 @@ MOST_MS: Final = 3_600_000
 """For how long something is put off: at first, and at the most. Each time it is twice as long as the time before."""
 
 
+class Stuck(Exception):
+    """Some of what cannot go on could not be put off either."""
+
+
 class Setbacks:
     """What failed together is tried apart, in its order, down to what fails by itself. That is put off, in the store:
-    nobody comes upon it until it is due again, and then it is tried again. Its first failure is logged."""
+    nobody comes upon it until it is due again, and then it is tried again. Its first failure is logged.
+
+    What cannot be put off either is left out for a minute, here: or all of it would be tried, and told of, each second.
+    """
 
     def __init__(self, store: Store, clock: Clock, note: Callable[[int], None]) -> None:
         self._store = store
         self._clock = clock
         self._note = note
         self._known: dict[str, tuple[int, int]] = {}
+        self._stuck: dict[str, int] = {}
 
     async def try_apart(self, timers: Sequence[Timer], do: Callable[[Sequence[Timer]], Awaitable[None]]) -> None:
         """Do all of them that can be done.
 
         Raises:
             Unavailable: the store cannot keep anything.
-            Exception: something that cannot be done could not be put off either; the others were done.
+            Stuck: something that cannot be done could not be put off either; the others were done.
         """
-        stuck: Exception | None = None
-        parts = [timers]
+        now = self._clock()
+        self._stuck = {id: until for id, until in self._stuck.items() if until > now}
+        parts = [[timer for timer in timers if timer.id not in self._stuck]]
         while parts:
             part = parts.pop()
             try:
-                await do(part)
+                if part:
+                    await do(part)
             except Unavailable:
                 raise
             except Exception as error:  # noqa: BLE001 - it is tried again in parts, or logged with its id
                 if half := len(part) // 2:
                     parts += part[half:], part[:half]
                 else:
-                    stuck = await self._put_off(part[0], error) or stuck
-        if stuck is not None:
-            raise stuck
+                    await self._put_off(part[0], error)
+        if stuck := sum(timer.id in self._stuck for timer in timers):
+            raise Stuck(f"{stuck} of {len(timers)} can neither go on nor be put off")
 
-    async def _put_off(self, timer: Timer, error: Exception) -> Exception | None:
-        """Try it again later. What went wrong with that, if anything did."""
+    async def _put_off(self, timer: Timer, error: Exception) -> None:
+        """Try it again later."""
         now = self._clock()
         # What has not failed again by now, although it was due long ago, has gone well.
         self._known = {id: (until, delay) for id, (until, delay) in self._known.items() if until + delay > now}
@@ -65,11 +75,11 @@ class Setbacks:
             still = await self._store.write(lambda t: t.put_off(timer, until), tell=lambda _: news.of_timer(until))
         except Unavailable:
             raise
-        except Exception as refused:
+        except Exception:
             log.exception("the %s %s cannot go on, and could not be put off", what, timer.id)
-            return refused
+            self._stuck[timer.id] = now + FIRST_MS
+            return
         if still:
             if timer.id not in self._known:
                 log.error("the %s %s cannot go on: it is tried again later", what, timer.id, exc_info=error)
             self._known[timer.id] = until, delay
-        return None
