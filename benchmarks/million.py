@@ -26,6 +26,10 @@ AS_EMPTY: Final = Goal("≤", 1.1)
 STARTS: Final = 5
 """How often the servers are started."""
 
+IN_A_ROW: Final = 20
+"""So many cycles at one server before it is the next one's turn: who is asked once, and then not while the others are,
+finds its part of the processor's caches taken, and more so the more memory it goes through."""
+
 ENOUGH_S: Final = 20
 
 READ_GOAL: Final = Goal("<", 50)
@@ -35,10 +39,10 @@ READ_GOAL: Final = Goal("<", 50)
 def million(place: Place, scale: Scale) -> list[Figure]:
     """A store with 1,000,000 job executions that have ended and 1,000,000 that wait, half of these for a worker and
     half for a slot, beside one that has next to nothing, a thousandth of it, and another like that. A server on each;
-    requests go to them in turn, one at a time, and their medians are compared. First for a job of which nothing waits;
-    then for the one with the queue, where a claim gets the oldest, and a report starts the next that waits for a slot.
-    The servers are started anew five times: two equal ones on equal stores differ, too, and *small / small* says by
-    how much. Then every list, every get and some finds, 100 times each."""
+    requests go to them by turns, one at a time and 20 jobs in a row, and their medians are compared. First for a job of
+    which nothing waits; then for the one with the queue, where a claim gets the oldest, and a report starts the next
+    that waits for a slot. The servers are started anew five times: two equal ones on equal stores differ, too, and
+    *small / small* says by how much. Then every list, every get and some finds, 100 times each."""
     data, marks = big(place, scale.rows)
     size = data.size()
     alone, queued = Compared(), Compared()
@@ -100,16 +104,17 @@ def _p95(times: list[float]) -> float:
 
 
 async def _compare(places: list[tuple[Server, Scene]], cycles: int) -> list[Times]:
-    """Launch, claim and report at each server in turn, for 20 seconds at the most; what each took, in seconds."""
+    """Launch, claim and report at the servers by turns, for 20 seconds at the most; what each took, in seconds."""
     found: list[Times] = [defaultdict(list) for _ in places]
     async with all_connected([server for server, _ in places]) as connections:
         end = time.perf_counter() + ENOUGH_S
-        for cycle in range(cycles):
+        for turn in range(-(-cycles // IN_A_ROW)):
             if time.perf_counter() > end:
                 break
-            for turn in range(len(places)):
-                which = (cycle + turn) % len(places)
-                await _cycle(connections[which], places[which][1], found[which])
+            for number in range(len(places)):
+                which = (turn + number) % len(places)
+                for _ in range(min(IN_A_ROW, cycles)):
+                    await _cycle(connections[which], places[which][1], found[which])
     return found
 
 
