@@ -46,7 +46,7 @@ def sweep(system: System, stage: Stage, seconds: Seconds) -> Pace:
     pace = _first_look(system.in_flight[0], stage)
     stage.data.settle()
     found = []
-    for in_flight in system.in_flight * 2:
+    for in_flight in (*system.in_flight, *system.in_flight):
         pace = _tried(stage, Pace(in_flight, pace.per_second), seconds.sweep)
         found.append(pace)
     return max(found, key=lambda pace: pace.per_second)
