@@ -27,8 +27,7 @@ STARTS: Final = 5
 """How often the servers are started."""
 
 IN_A_ROW: Final = 20
-"""So many cycles at one server before it is the next one's turn: who is asked once, and then not while the others are,
-finds its part of the processor's caches taken, and more so the more memory it goes through."""
+"""So many cycles at one server before it is the next one's turn, as a server has that is not measured beside others."""
 
 ENOUGH_S: Final = 20
 
