@@ -33,8 +33,9 @@ from data_factory.model.records import (
     TaskRecord,
 )
 from data_factory.model.status import ReportStatus
-from data_factory.service.batch import Done, run_batch
+from data_factory.service.batch import run_batch
 from data_factory.service.commands import Claim, Command, IdempotencyKey, Launch, Report
+from data_factory.service.effects import Done
 from data_factory.service.graphs import Graphs
 from data_factory.service.platform import Platform
 from data_factory.service.vault import Vault

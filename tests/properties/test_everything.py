@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
-from data_factory.service.batch import Done
 from data_factory.service.bulk import Done as Portion
 from data_factory.service.commands import Claim, FireTimers, Hold, Launch
+from data_factory.service.effects import Done
 from tests.properties.orders import (
     AnswerOrder,
     CancelOrder,

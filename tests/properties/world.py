@@ -20,11 +20,11 @@ from data_factory.model.ids import IdMaker
 from data_factory.model.records import JobRecord, PipelineRecord, TaskExecutionRecord, TaskRecord
 from data_factory.model.requests import BulkRequest
 from data_factory.model.resources import JobExecution
-from data_factory.service.batch import Done, Effects
 from data_factory.service.bulk import Bulk
 from data_factory.service.bulk import Done as Portion
 from data_factory.service.commands import Command, FillSlots, IdempotencyKey
 from data_factory.service.dispatcher import Dispatcher
+from data_factory.service.effects import Done, Effects
 from data_factory.service.graphs import Graphs
 from data_factory.service.reruns import Reruns
 from data_factory.service.sparing import SPARED_MS

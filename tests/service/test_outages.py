@@ -19,7 +19,6 @@ from data_factory.store.blobs import BLOCK_BYTES
 from data_factory.store.disk import DiskBlobs
 from data_factory.store.postgresql import PostgresqlStore
 from data_factory.store.promises import Reads, Store
-from data_factory.store.sqlite import SqliteStore
 from tests.cable import Cable
 from tests.postgresql import Database
 from tests.service.test_many_servers import Server, servers, until
@@ -51,14 +50,6 @@ class Place:
             platform = self._started.pop()
             platform.room.close()
             await platform.stop()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store]:
-    if request.param == "sqlite":
-        return lambda: SqliteStore(tmp_path)
-    database: Database = request.getfixturevalue("database")
-    return lambda: PostgresqlStore(database.url)
 
 
 @pytest.fixture

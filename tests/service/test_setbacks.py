@@ -18,6 +18,7 @@ from data_factory.engine.run import Outcome, Run
 from data_factory.model.ids import NewId
 from data_factory.model.records import JobRecord, TaskExecutionRecord
 from data_factory.service import batch
+from data_factory.service.effects import Effects
 from data_factory.service.launches import launch_due
 from data_factory.service.paging import Part
 from data_factory.service.platform import Platform
@@ -29,7 +30,6 @@ from data_factory.store.disk import DiskBlobs
 from data_factory.store.postgresql import PostgresqlStore
 from data_factory.store.postgresql.verbs.task_executions import TaskExecutionWrites
 from data_factory.store.promises import ImpossibleWrite, Store
-from data_factory.store.sqlite import SqliteStore
 from data_factory.store.sqlite.verbs.task_executions import TaskExecutions
 from tests.postgresql import Database
 from tests.workshop import KEY, START, Orders, declare_job, declare_pipeline, declare_task, step
@@ -100,14 +100,6 @@ async def server(open_store: Callable[[], Store], files: Path, now: int = START)
         await here.stop()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store]:
-    if request.param == "sqlite":
-        return lambda: SqliteStore(tmp_path)
-    database: Database = request.getfixturevalue("database")
-    return lambda: PostgresqlStore(database.url)
-
-
 @pytest.fixture
 async def here(open_store: Callable[[], Store], tmp_path: Path, anyio_backend: str) -> AsyncIterator[Server]:
     async with server(open_store, tmp_path / "files") as here:
@@ -169,7 +161,7 @@ async def test_what_is_left_fires_in_its_order(here: Server, faulty: set[str], m
     ended: list[str] = []
     tell = here.platform.dispatcher._on_effects
 
-    def listen(effects: batch.Effects) -> None:
+    def listen(effects: Effects) -> None:
         ended.extend(row.id for row in effects.ended)
         tell(effects)
 

@@ -13,9 +13,9 @@ from data_factory.model.errors import DataFactoryError, NotFound, OutcomeUnknown
 from data_factory.model.records import JobRecord, TaskExecutionRecord
 from data_factory.service import dispatcher as dispatching
 from data_factory.service import health
-from data_factory.service.batch import Effects
 from data_factory.service.commands import Cancel, Command, FillSlots, FireTimers
 from data_factory.service.dispatcher import Dispatcher
+from data_factory.service.effects import Effects
 from data_factory.service.graphs import Graphs
 from data_factory.service.paging import Part
 from data_factory.store.promises import (

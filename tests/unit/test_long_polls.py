@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from data_factory.model.errors import NotFound
-from data_factory.service.batch import Effects
 from data_factory.service.commands import Cancel
+from data_factory.service.effects import Effects
 from data_factory.service.waiting_room import Presence
 from tests.factory import LONG, Factory, factory
 from tests.workshop import KEY, step

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from data_factory.service.batch import Effects
+from data_factory.service.effects import Effects
 from data_factory.service.waiting_room import Presence
 from data_factory.store.promises import Transaction
 from tests.factory import LONG, Factory, factory

@@ -13,7 +13,7 @@ import pytest
 
 from data_factory.service import filling, slots, sparing
 from data_factory.service import platform as platforms
-from data_factory.service.batch import Effects
+from data_factory.service.effects import Effects
 from data_factory.service.paging import Part
 from data_factory.store.disk import DiskBlobs
 from data_factory.store.promises import StoreUnavailable, Transaction

@@ -10,8 +10,8 @@ import pytest
 
 from data_factory.engine import decider
 from data_factory.service import slots
-from data_factory.service.batch import Done
 from data_factory.service.commands import Cancel, FillSlots, Resize
+from data_factory.service.effects import Done
 from data_factory.service.world import World
 from tests.workshop import Workshop, step, workshop
 

@@ -53,7 +53,8 @@ from data_factory.service.commands import (
     WriteLogs,
 )
 from data_factory.service.due import JOB, TASK
-from data_factory.service.feeds import Change, Feeds
+from data_factory.service.effects import Done, Effects
+from data_factory.service.feeds import Feeds
 from data_factory.service.file_uses import files_used
 from data_factory.service.graphs import Graphs
 from data_factory.service.holding import hold, hold_pipeline, skip
@@ -71,33 +72,6 @@ log = logging.getLogger(__name__)
 
 IDEMPOTENCY_MS: Final = 24 * 3600 * 1000
 """How long an Idempotency-Key is remembered."""
-
-
-class Effects(msgspec.Struct):
-    """What others may be waiting for, once the transaction is kept.
-
-    `claimable` says for each task how many claims may now find something; `ended` has the executions that have ended;
-    `next_timer` the earliest new timer; `unfilled` the pipelines that have both free slots and waiting executions;
-    `unseen` for each task how many claims found nothing because another transaction had it in its hands.
-    `deliveries` when webhooks are to be told, if any are; `changes` what has changed of accounts that are followed.
-    """
-
-    claimable: Counter[str] = msgspec.field(default_factory=Counter)
-    ended: list[JobExecutionRecord] = []
-    next_timer: int | None = None
-    unfilled: tuple[str, ...] = ()
-    unseen: Counter[str] = msgspec.field(default_factory=Counter)
-    deliveries: int | None = None
-    changes: list[Change] = []
-
-
-class Done(msgspec.Struct):
-    """The answer to each command, in their order (an exception where it was refused), the effects of all, and what is
-    given to whom without having been asked for again."""
-
-    answers: list[Any]
-    effects: Effects
-    given: Given = []
 
 
 async def run_batch(

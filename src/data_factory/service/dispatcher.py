@@ -14,9 +14,10 @@ from data_factory.model.errors import Unavailable
 from data_factory.model.ids import IdMaker
 from data_factory.model.records import TaskExecutionRecord
 from data_factory.service import news
-from data_factory.service.batch import Done, Effects, run_batch
+from data_factory.service.batch import run_batch
 from data_factory.service.clock import Clock
 from data_factory.service.commands import Claim, Command, FillSlots, FireTimers, handed_back
+from data_factory.service.effects import Done, Effects
 from data_factory.service.feeds import Feeds
 from data_factory.service.graphs import Graphs
 from data_factory.service.offers import IdleClaims

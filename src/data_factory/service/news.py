@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from data_factory.service.batch import Effects
+from data_factory.service.effects import Effects
 
 T = TypeVar("T")
 

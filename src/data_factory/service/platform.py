@@ -10,13 +10,13 @@ from data_factory.model.ids import IdMaker
 from data_factory.model.rates import Rate
 from data_factory.service.accounts import Accounts
 from data_factory.service.audit import KEPT_DAYS, Audit
-from data_factory.service.batch import Effects
 from data_factory.service.bulk import Bulk
 from data_factory.service.catalog import Catalog
 from data_factory.service.clock import Clock, SteadyClock
 from data_factory.service.commands import FillSlots
 from data_factory.service.deliveries import Deliveries
 from data_factory.service.dispatcher import Dispatcher
+from data_factory.service.effects import Effects
 from data_factory.service.erasing import Erasing
 from data_factory.service.executions import Executions
 from data_factory.service.feeds import Feeds
